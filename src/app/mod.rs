@@ -1,0 +1,1 @@
+//! The use cases: what the API, the CLI and an embedding program call.

@@ -1,0 +1,1 @@
+//! The garden: one file and one line for each trigger and each action.

@@ -1,0 +1,1 @@
+//! Connectors: the adapters that deliver an outbox row to the outside.

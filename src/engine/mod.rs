@@ -1,0 +1,1 @@
+//! Pure decisions: given a definition, a state and the time, what happens.

@@ -1,0 +1,3 @@
+//! The `waypost` binary: everything is in the library.
+
+fn main() {}

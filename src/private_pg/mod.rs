@@ -1,0 +1,1 @@
+//! The private Postgres that serves when no database is given.

@@ -1,0 +1,1 @@
+//! A whole Waypost in a test.

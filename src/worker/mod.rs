@@ -1,0 +1,1 @@
+//! The loops: match, run, dispatch, schedule, janitor.
