@@ -1,0 +1,319 @@
+//! What one burst of the machine did, as data: the store commits it, `simulate` prints it.
+
+use chrono::Duration;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::execution::{Instant, State, Status};
+
+/// What reaches a live execution.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// It is due: the start, or a time has come.
+    Time,
+    /// The answer to one of its outbox rows.
+    Reply(Reply),
+    /// Something happened to its contact; waits, goals and exits that depend on it are looked at.
+    Event(Event),
+    /// An operator's command.
+    Command(Command),
+}
+
+/// A fact that happened, as the machine and the matcher see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Event {
+    /// Its id.
+    pub id: Uuid,
+    /// Dotted type, e.g. `form.submitted`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whose event; none for tenant-level events.
+    pub contact: Option<Uuid>,
+    /// Business time.
+    pub occurred_at: Instant,
+    /// Payload.
+    pub data: Value,
+    /// The row before, of a change.
+    pub old: Option<Value>,
+    /// The row after, of a change.
+    pub new: Option<Value>,
+    /// Of a timed firing: the trigger it belongs to.
+    pub trigger: Option<TriggerRef>,
+    /// The execution whose write made it.
+    pub cause: Option<Cause>,
+}
+
+/// Names one trigger of one workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriggerRef {
+    /// Workflow number.
+    pub workflow: i32,
+    /// Trigger id within it.
+    pub trigger: String,
+}
+
+/// Who made a write that made an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The execution.
+    pub execution: Uuid,
+    /// Its workflow number: an event never enrols into the workflow that caused it.
+    pub workflow: i32,
+    /// Length of the chain of causes, at most [`MAX_DEPTH`].
+    pub depth: u32,
+}
+
+/// Events caused at a greater depth are recorded but enrol nobody.
+pub const MAX_DEPTH: u32 = 8;
+
+/// The answer to an outbox row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Reply {
+    /// The row's `seq`.
+    pub seq: i32,
+    /// How it ended.
+    pub outcome: ReplyOutcome,
+    /// What the provider said; null when nothing was kept.
+    #[serde(default)]
+    pub response: Value,
+    /// Error class of the last verdict, e.g. `http_503`.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// The error in words.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+/// How an outbox row ended, seen from the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyOutcome {
+    /// Done.
+    Sent,
+    /// Not done, for certain, after the last try.
+    Failed,
+    /// May or may not have been done (I-5).
+    Unknown,
+    /// A guard withheld it: the step succeeds with `suppressed: <reason>` (in `error`).
+    Suppressed,
+}
+
+/// What an operator asks of a live execution.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// The parked waits are over now.
+    SkipWait,
+    /// Stand on this step instead (all branches end).
+    Move {
+        /// Step id.
+        step: String,
+    },
+    /// Try the failed step (or the named one) again.
+    Retry {
+        /// Step id; none: where it failed.
+        step: Option<String>,
+    },
+}
+
+/// Everything that one burst changed.
+#[derive(Debug, Clone)]
+pub struct Transition {
+    /// Status after it.
+    pub status: Status,
+    /// Why it ended, for a final status: `goal:<id>`, `exit_conditions`, `entry_conditions`, an error class.
+    pub reason: Option<String>,
+    /// When the clock must look again: the earliest of what the branches wait for. None for final ones.
+    pub due_at: Option<Instant>,
+    /// Step index of the first branch; -1 for none.
+    pub node: i32,
+    /// History entries so far, after it.
+    pub seq: i32,
+    /// The new memory.
+    pub state: State,
+    /// History of the burst, in order.
+    pub entries: Vec<Entry>,
+    /// What must be written or sent, in order.
+    pub effects: Vec<Effect>,
+    /// The first burst's verdict over the enrollment, for the ledger.
+    pub admission: Option<Admission>,
+}
+
+/// Whether the first burst let the contact in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Admission {
+    /// It counts as a start.
+    Started,
+    /// Entry conditions were false: a block row, and it does not count.
+    Refused {
+        /// Decision trace of the conditions.
+        detail: Value,
+    },
+}
+
+/// One line of history; also one engine event (SPEC decision 5).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Step index; goal index for [`EntryKind::GoalAchieved`]; -1 for the execution itself.
+    pub step: i32,
+    /// What happened.
+    pub kind: EntryKind,
+    /// Result, error, or decision trace; null for none.
+    pub result: Value,
+}
+
+/// What a history entry says; the number is what the tables hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i16)]
+pub enum EntryKind {
+    /// `execution:started`: the first burst let the contact in.
+    ExecutionStarted = 1,
+    /// `step:completed`.
+    StepCompleted = 2,
+    /// `step:failed`.
+    StepFailed = 3,
+    /// `execution:waiting`: the step parked on a wait; result has `until`.
+    Waiting = 4,
+    /// `action:dispatched`: the step asked for something outside; this entry's number is the outbox seq.
+    Dispatched = 5,
+    /// `step:skipped`: `executeIf` was false.
+    StepSkipped = 6,
+    /// `goal:achieved`.
+    GoalAchieved = 7,
+    /// `execution:completed`.
+    ExecutionCompleted = 8,
+    /// `execution:exited`.
+    ExecutionExited = 9,
+    /// `execution:cancelled`.
+    ExecutionCancelled = 10,
+    /// `execution:failed`.
+    ExecutionFailed = 11,
+    /// `execution:paused`.
+    ExecutionPaused = 12,
+    /// `execution:resumed`.
+    ExecutionResumed = 13,
+    /// `step:joined`: a branch arrived at a join and ended there.
+    StepJoined = 14,
+    /// `execution:moved`: an operator's skip, move or retry.
+    ExecutionMoved = 15,
+}
+
+impl EntryKind {
+    /// Number and name of every kind; `waypost.entry_name(smallint)` in SQL says the same.
+    pub const ALL: [(EntryKind, &'static str); 15] = [
+        (EntryKind::ExecutionStarted, "execution:started"),
+        (EntryKind::StepCompleted, "step:completed"),
+        (EntryKind::StepFailed, "step:failed"),
+        (EntryKind::Waiting, "execution:waiting"),
+        (EntryKind::Dispatched, "action:dispatched"),
+        (EntryKind::StepSkipped, "step:skipped"),
+        (EntryKind::GoalAchieved, "goal:achieved"),
+        (EntryKind::ExecutionCompleted, "execution:completed"),
+        (EntryKind::ExecutionExited, "execution:exited"),
+        (EntryKind::ExecutionCancelled, "execution:cancelled"),
+        (EntryKind::ExecutionFailed, "execution:failed"),
+        (EntryKind::ExecutionPaused, "execution:paused"),
+        (EntryKind::ExecutionResumed, "execution:resumed"),
+        (EntryKind::StepJoined, "step:joined"),
+        (EntryKind::ExecutionMoved, "execution:moved"),
+    ];
+
+    /// The number in the tables.
+    #[must_use]
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The event's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL[(self.code() - 1) as usize].1
+    }
+}
+
+/// What must happen besides the execution's own row, in the same transaction (I-1).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Something outside Postgres: becomes an outbox row.
+    Send(Send),
+    /// A write to the contact's rows in this database.
+    Crm(CrmWrite),
+    /// The open outbox rows of this execution are moot: pending ones, and claimed ones under hold or
+    /// reconcile, are cancelled (SPEC decision 10). Given with every final status, and at `any` joins.
+    CancelSends {
+        /// The `seq` of the rows that are moot.
+        seqs: Vec<i32>,
+    },
+}
+
+/// An outbox row to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Send {
+    /// The history entry that asked for it; with the execution's id it makes the row's id.
+    pub seq: i32,
+    /// Step index.
+    pub step: u32,
+    /// Action type, e.g. `send_email`: picks the connector.
+    pub action: &'static str,
+    /// What an unknown outcome means.
+    pub policy: Policy,
+    /// Rendered and frozen; secrets only as `{{secrets.name}}`.
+    pub request: Value,
+    /// Longest the connector may take.
+    pub timeout: Duration,
+    /// The step's own `retryConfig`, as `model::retry::RetryConfig` serialises; none: the default.
+    pub retry: Option<Value>,
+}
+
+/// What an unknown outcome means (DESIGN 3); the number is what the tables hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[repr(i16)]
+pub enum Policy {
+    /// The provider honours our key: the same request again, inside its window.
+    Dedupe = 0,
+    /// The provider can be asked.
+    Reconcile = 1,
+    /// A duplicate is worse than a miss: never again.
+    Hold = 2,
+    /// A duplicate is harmless: again.
+    Retry = 3,
+}
+
+impl Policy {
+    /// The policy with this number, if there is one.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        [
+            Policy::Dedupe,
+            Policy::Reconcile,
+            Policy::Hold,
+            Policy::Retry,
+        ]
+        .get(usize::try_from(code).ok()?)
+        .copied()
+    }
+
+    /// The number in the tables.
+    #[must_use]
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+}
+
+/// A write to a contact, executed by the mapping functions of the CRM inside the commit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CrmWrite {
+    /// Puts tags on; those it has already change nothing.
+    AddTags(Vec<String>),
+    /// Takes tags off.
+    RemoveTags(Vec<String>),
+    /// Sets fields by canonical name (snake case for built-ins, the custom field's own name else); null clears.
+    SetFields(Map<String, Value>),
+    /// Adds a note.
+    AddNote {
+        /// Its text.
+        body: String,
+    },
+}
