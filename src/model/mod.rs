@@ -1,1 +1,10 @@
 //! The words of the language and of the engine: pure types, no I/O, no clock.
+
+pub mod nearest;
+pub mod path;
+pub mod problem;
+pub mod reads;
+pub mod retry;
+pub mod scope;
+pub mod span;
+pub mod zone;
