@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 mod reply;
 mod secrets;
+pub mod ssrf;
 
 pub use self::{
     reply::{Captured, RESPONSE_LIMIT, Reply, Verdict},
