@@ -1,0 +1,1 @@
+//! Templates, row by row.
