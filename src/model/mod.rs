@@ -2,7 +2,10 @@
 
 pub mod execution;
 pub mod ids;
+pub mod compare;
+pub mod condition;
 pub mod nearest;
+pub mod operator;
 pub mod path;
 pub mod problem;
 pub mod reads;
@@ -11,4 +14,5 @@ pub mod scope;
 pub mod span;
 pub mod transition;
 pub mod workflow;
+pub mod template;
 pub mod zone;
