@@ -13,10 +13,15 @@ use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+mod gate;
+pub mod http;
+mod http_request;
+mod http_response;
 mod reply;
 mod secrets;
 pub mod ssrf;
 
+use self::http::{HttpClient, HttpRequest, Webhook};
 pub use self::{
     reply::{Captured, RESPONSE_LIMIT, Reply, Verdict},
     secrets::{NoSecrets, SecretSource},
@@ -87,8 +92,12 @@ pub struct Connectors {
 
 impl Connectors {
     /// The built-in connectors for these settings.
-    pub fn new(_settings: &ConnectSettings) -> Result<Self, ConnectError> {
-        Ok(Self::default())
+    pub fn new(settings: &ConnectSettings) -> Result<Self, ConnectError> {
+        let client = HttpClient::new(&settings.outbound_allow, &settings.user_agent)?;
+        Ok(Self::default()
+            .with("webhook", Arc::new(Webhook(client.clone())))
+            .with("http_request", Arc::new(HttpRequest(client.clone())))
+            .with("zapier", Arc::new(HttpRequest(client))))
     }
 
     /// Adds a connector, or replaces the one that served this action type.
