@@ -13,13 +13,29 @@ use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub mod capture;
+mod gate;
+pub mod http;
+mod http_request;
+mod http_response;
+pub mod memory;
 mod reply;
 mod secrets;
+pub mod smtp;
+mod smtp_message;
+mod smtp_settings;
 pub mod ssrf;
 
+use self::{
+    capture::Capture,
+    http::{HttpClient, HttpRequest, Webhook},
+    smtp::Smtp,
+};
 pub use self::{
+    memory::Memory,
     reply::{Captured, RESPONSE_LIMIT, Reply, Verdict},
     secrets::{NoSecrets, SecretSource},
+    smtp_settings::{SmtpSettings, SmtpTls},
 };
 
 /// A boxed future, so that connectors can be kept in one table.
@@ -56,6 +72,8 @@ pub struct Delivery<'a> {
 /// What the connectors of a process are built from.
 #[derive(Clone, Debug)]
 pub struct ConnectSettings {
+    /// The mail server; none: mail is kept or refused, as `capture` says.
+    pub smtp: Option<SmtpSettings>,
     /// Networks that outbound calls may reach although private (`WAYPOST_OUTBOUND_ALLOW`).
     pub outbound_allow: Vec<IpNet>,
     /// Whether channels without a connection keep their messages instead of refusing them.
@@ -67,6 +85,7 @@ pub struct ConnectSettings {
 impl Default for ConnectSettings {
     fn default() -> Self {
         Self {
+            smtp: None,
             outbound_allow: Vec::new(),
             capture: true,
             user_agent: concat!("waypost/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -87,8 +106,41 @@ pub struct Connectors {
 
 impl Connectors {
     /// The built-in connectors for these settings.
-    pub fn new(_settings: &ConnectSettings) -> Result<Self, ConnectError> {
-        Ok(Self::default())
+    pub fn new(settings: &ConnectSettings) -> Result<Self, ConnectError> {
+        let http = HttpClient::new(&settings.outbound_allow, &settings.user_agent)?;
+        let email = match &settings.smtp {
+            Some(smtp) => Some(Arc::new(Smtp::new(smtp.clone())?) as Arc<dyn Connector>),
+            None => None,
+        };
+        // A channel without a connection keeps its messages, or has no connector at all.
+        let kept = |channel| {
+            settings
+                .capture
+                .then(|| Arc::new(Capture::new(channel)) as Arc<dyn Connector>)
+        };
+        let table: [(&str, Option<Arc<dyn Connector>>); 13] = [
+            ("drop_voicemail", kept("voicemail")),
+            ("http_request", Some(Arc::new(HttpRequest(http.clone())))),
+            ("make_call", kept("call")),
+            ("notify_internal", kept("internal")),
+            (
+                "remind_appointment",
+                email.clone().or_else(|| kept("email")),
+            ),
+            ("send_email", email.or_else(|| kept("email"))),
+            ("send_rcs", kept("rcs")),
+            ("send_slack", kept("slack")),
+            ("send_sms", kept("sms")),
+            ("send_teams", kept("teams")),
+            ("send_whatsapp", kept("whatsapp")),
+            ("webhook", Some(Arc::new(Webhook(http.clone())))),
+            ("zapier", Some(Arc::new(HttpRequest(http)))),
+        ];
+        let table = table.into_iter();
+        let table = table
+            .filter_map(|(action, found)| Some((action.to_owned(), found?)))
+            .collect();
+        Ok(Self { table })
     }
 
     /// Adds a connector, or replaces the one that served this action type.
@@ -112,8 +164,9 @@ impl Connectors {
     /// comes in time, a panic is an `Unknown`, and the response is cut to [`RESPONSE_LIMIT`].
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> Reply {
         let Some(connector) = self.get(delivery.action) else {
-            let message = format!("no connector serves the action `{}`", delivery.action);
-            return Reply::rejected("no_connector", message);
+            let action = delivery.action;
+            let message = format!("nothing is connected that serves `{action}`: configure it");
+            return Reply::rejected("no_connection", message);
         };
         if Instant::now() >= delivery.deadline {
             return Reply::too_late();

@@ -121,7 +121,11 @@ impl Reply {
 
     /// The same reply with response and message cut to what the history keeps.
     pub(crate) fn bounded(mut self) -> Self {
-        let text = self.response.to_string();
+        let mut text = self.response.to_string();
+        if text.contains("\\u0000") {
+            clean(&mut self.response);
+            text = self.response.to_string();
+        }
         if text.len() > RESPONSE_LIMIT {
             // Half, since escaping the text as a JSON string can double it and more is not promised.
             let kept = cut(&text, RESPONSE_LIMIT / 2);
@@ -130,8 +134,25 @@ impl Reply {
         if let Some(message) = &mut self.message {
             let end = cut(message, MESSAGE_LIMIT).len();
             message.truncate(end);
+            *message = message.replace('\0', "\u{fffd}");
         }
         self
+    }
+}
+
+/// Replaces NUL characters in texts and keys: the database cannot hold them.
+fn clean(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace('\0', "\u{fffd}"),
+        Value::Array(items) => items.iter_mut().for_each(clean),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(clean);
+            if fields.keys().any(|key| key.contains('\0')) {
+                let renamed = std::mem::take(fields).into_iter();
+                fields.extend(renamed.map(|(key, value)| (key.replace('\0', "\u{fffd}"), value)));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
