@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_named_directory_without_a_server_says_what_is_missing() {
-        let error = named(Path::new("/etc"), &Account::choose()).unwrap_err();
+        let error = named(Path::new("/etc"), &Account::choose()).expect_err("no server");
         assert_eq!(
             error.to_string(),
             "WAYPOST_PG_BIN is /etc: there is no program `postgres` in it"

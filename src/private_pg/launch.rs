@@ -2,6 +2,7 @@
 
 use std::{
     env, fs,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -198,7 +199,7 @@ fn wait_ready(place: &Place, state: &ServerState, supervisor: &mut Child) -> Res
 }
 
 /// Whether the postmaster that the supervisor started accepts connections: it writes so into the
-/// eighth line of its pid file.
+/// eighth line of its pid file. That line outlives a killed server, hence the door is tried too.
 fn is_ready(place: &Place, state: &ServerState) -> bool {
     let Some(pid) = place.read_pid() else {
         return false;
@@ -209,7 +210,7 @@ fn is_ready(place: &Place, state: &ServerState) -> bool {
     let mut lines = text.lines();
     lines.next().and_then(|line| line.trim().parse().ok()) == Some(pid)
         && lines.nth(6).is_some_and(|line| line.trim() == "ready")
-        && leftover::exists(pid)
+        && UnixStream::connect(state.socket_dir.join(".s.PGSQL.5432")).is_ok()
 }
 
 fn last_complaint(place: &Place) -> String {

