@@ -102,6 +102,11 @@ impl PrivatePg {
         &self.state.version
     }
 
+    /// How the running server was set up, by whoever started it.
+    pub fn profile(&self) -> Profile {
+        self.state.profile
+    }
+
     /// Where the cluster's data are.
     pub fn data_dir(&self) -> &Path {
         &self.state.data_dir

@@ -46,8 +46,9 @@ const SETTINGS: &[&str] = &[
 /// other command line. `main` asks this first, before any thread is started.
 ///
 /// - `__pg-supervise <dir>/pg` is the supervisor itself.
-/// - `__pg-with <dir> PROGRAM ARG...` runs a program with a throw-away server, whose harness role's
-///   URL it finds in `WAYPOST_TEST_URL`; exits as the program does.
+/// - `__pg-with <dir> PROGRAM ARG...` runs a program with a server and exits as the program does.
+///   The program finds the harness role's URL in `WAYPOST_TEST_URL` where the server is a throw-away
+///   one (the default here), else the login role's in `DATABASE_URL`.
 pub fn answer_hidden_command() -> Option<ExitCode> {
     let mut args = env::args_os().skip(1);
     let command = args.next()?;

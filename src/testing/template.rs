@@ -100,16 +100,18 @@ pub(super) async fn run(admin: &mut PgConnection, sql: &str) {
 
 /// Sixteen hexadecimal digits over the names and bytes of every file in these directories.
 fn fingerprint(seed: &str, dirs: &[&Path]) -> io::Result<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     for dir in dirs {
-        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(dir), &mut files)?;
+        collect(&root.join(dir), &mut files)?;
     }
     files.sort();
     let mut digest = Sha256::new();
     digest.update(seed.as_bytes());
     for path in files {
         let bytes = fs::read(&path)?;
-        digest.update(path.as_os_str().as_encoded_bytes());
+        let name = path.strip_prefix(root).unwrap_or(&path);
+        digest.update(name.as_os_str().as_encoded_bytes());
         digest.update((bytes.len() as u64).to_be_bytes());
         digest.update(&bytes);
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use sqlx::{
-    AssertSqlSafe, Connection, PgConnection, PgPool,
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -100,23 +100,11 @@ impl TestDb {
 
     /// The URL, for other processes: the `waypost` binary, `psql`, another language's driver.
     pub fn url(&self) -> String {
-        use sqlx::ConnectOptions;
         let mut url = self.options.to_url_lossy();
-        // A socket is told as `host=` in the query, which every driver reads; a percent-encoded
-        // host is not read by all.
+        // A socket stands as `host=` in the query, which every driver reads.
         if let Some(socket) = self.options.get_socket() {
             let _ = url.set_host(Some("localhost"));
-            let others: Vec<(String, String)> = url
-                .query_pairs()
-                .filter(|(key, _)| matches!(&**key, "sslmode" | "options"))
-                .filter(|(key, _)| key != "sslmode")
-                .map(|(key, value)| (key.into_owned(), value.into_owned()))
-                .collect();
-            let socket = socket.display().to_string();
-            url.query_pairs_mut()
-                .clear()
-                .extend_pairs(others)
-                .append_pair("host", &socket);
+            url.set_query(Some(&format!("host={}", socket.display())));
         }
         url.into()
     }
