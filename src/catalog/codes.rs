@@ -16,6 +16,8 @@ pub const MISSING_FIELD: &str = "missing_field";
 pub const INVALID_VALUE: &str = "invalid_value";
 /// More than 500 steps.
 pub const TOO_MANY_STEPS: &str = "too_many_steps";
+/// An event type that is near to one of the catalog's.
+pub const UNKNOWN_EVENT_TYPE: &str = "unknown_event_type";
 
 /// Each code with one line for people.
 pub const ALL: &[(&str, &str)] = &[
@@ -40,6 +42,10 @@ pub const ALL: &[(&str, &str)] = &[
     (
         INVALID_VALUE,
         "The value has the wrong type, is out of range, or is no word of the list.",
+    ),
+    (
+        UNKNOWN_EVENT_TYPE,
+        "The event type is not in the catalog but close to one that is. Types of your own are fine.",
     ),
     (TOO_MANY_STEPS, "A workflow may have at most 500 steps."),
 ];
