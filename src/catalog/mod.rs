@@ -1,5 +1,6 @@
 //! The garden: one file and one line for each trigger and each action.
 
+pub mod action;
 pub mod codes;
 pub mod config;
 pub mod finding;

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use schemars::{JsonSchema, Schema};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
@@ -207,7 +207,7 @@ impl<'de> serde::Deserialize<'de> for Words {
             let found = described(value);
             serde::de::Error::custom(format!("expected text or a list of texts, found {found}"))
         };
-        match Value::deserialize(deserializer)? {
+        match <Value as serde::Deserialize>::deserialize(deserializer)? {
             Value::String(word) => Ok(Words::One(word)),
             Value::Array(items) => {
                 let words = items.into_iter().map(|item| match item {

@@ -2,5 +2,13 @@
 
 pub mod execution;
 pub mod ids;
+pub mod nearest;
+pub mod path;
+pub mod problem;
+pub mod reads;
+pub mod retry;
+pub mod scope;
+pub mod span;
 pub mod transition;
 pub mod workflow;
+pub mod zone;

@@ -1,0 +1,266 @@
+//! The one place where a wall-clock time becomes an instant, and where date texts are read.
+
+use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
+
+/// The instant of a wall-clock time in a zone.
+///
+/// A time that occurs twice (clocks set back) is the first of the two. A time that does not occur
+/// (clocks set forward, or a calendar day left out) is the first instant after the gap.
+pub fn resolve(local: NaiveDateTime, tz: Tz) -> DateTime<Utc> {
+    match tz.from_local_datetime(&local) {
+        LocalResult::Single(at) => at.with_timezone(&Utc),
+        LocalResult::Ambiguous(first, second) => first.min(second).with_timezone(&Utc),
+        LocalResult::None => end_of_gap(local, tz),
+    }
+}
+
+/// The first instant whose wall-clock time is not before `local`, which lies in a gap.
+///
+/// Wall-clock minus true time is the zone's offset and never more than a day, so the jump lies
+/// within two days on either side; halving finds it to the second, and zones change on seconds.
+fn end_of_gap(local: NaiveDateTime, tz: Tz) -> DateTime<Utc> {
+    let as_utc = local.and_utc();
+    let wall = |seconds: i64| {
+        DateTime::from_timestamp(seconds, 0).map(|at| at.with_timezone(&tz).naive_local())
+    };
+    let mut before = as_utc.timestamp() - 2 * 86_400;
+    let mut after = as_utc.timestamp() + 2 * 86_400;
+    while after - before > 1 {
+        let middle = before + (after - before) / 2;
+        match wall(middle) {
+            Some(wall) if wall < local => before = middle,
+            _ => after = middle,
+        }
+    }
+    DateTime::from_timestamp(after, 0).unwrap_or(as_utc)
+}
+
+/// A date or date-time as written: with its zone, without one, or a whole day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// An instant (RFC 3339, with an offset).
+    Instant(DateTime<Utc>),
+    /// A wall-clock time in whatever zone applies.
+    Local(NaiveDateTime),
+    /// A whole day in whatever zone applies.
+    Day(NaiveDate),
+}
+
+impl Moment {
+    /// Reads RFC 3339, a date-time without zone, or a plain date; `T` or a space between the two.
+    /// The whole text must be one. Fractions are cut to microseconds, which is what Postgres keeps.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        // Cheap refusal first: nearly every text that is looked at is no date.
+        if !(10..=40).contains(&bytes.len())
+            || !text.is_ascii()
+            || bytes[4] != b'-'
+            || bytes[7] != b'-'
+        {
+            return None;
+        }
+        let day = NaiveDate::parse_from_str(&text[..10], "%Y-%m-%d").ok()?;
+        if bytes.len() == 10 {
+            return Some(Self::Day(day));
+        }
+        if !matches!(bytes[10], b'T' | b't' | b' ') {
+            return None;
+        }
+        let rest = &text[11..];
+        let zone_at = rest.find(['Z', 'z', '+', '-']);
+        let (clock, zone) = rest.split_at(zone_at.unwrap_or(rest.len()));
+        let clock = clock.trim_end_matches(' ');
+        let time = NaiveTime::parse_from_str(clock, "%H:%M:%S%.f")
+            .or_else(|_| NaiveTime::parse_from_str(clock, "%H:%M"))
+            .ok()?;
+        let local = cut_to_micros(day.and_time(time));
+        match zone {
+            "" => Some(Self::Local(local)),
+            "Z" | "z" => Some(Self::Instant(local.and_utc())),
+            offset => {
+                let at = local.checked_sub_signed(Duration::seconds(offset_seconds(offset)?))?;
+                Some(Self::Instant(at.and_utc()))
+            }
+        }
+    }
+
+    /// Its instant; a day is its midnight.
+    pub fn at(self, tz: Tz) -> DateTime<Utc> {
+        match self {
+            Self::Instant(at) => at,
+            Self::Local(local) => resolve(local, tz),
+            Self::Day(day) => resolve(day.and_time(NaiveTime::MIN), tz),
+        }
+    }
+
+    /// The first instant after it: of a day the next day's midnight, else a microsecond later.
+    pub fn after(self, tz: Tz) -> DateTime<Utc> {
+        let next = match self {
+            Self::Day(day) => day
+                .succ_opt()
+                .map(|next| resolve(next.and_time(NaiveTime::MIN), tz)),
+            _ => self.at(tz).checked_add_signed(Duration::microseconds(1)),
+        };
+        next.unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+/// Reads a date-time text; without a zone of its own it is taken in `tz`, a plain date as midnight.
+pub fn parse_datetime(text: &str, tz: Tz) -> Option<DateTime<Utc>> {
+    Moment::parse(text).map(|moment| moment.at(tz))
+}
+
+/// `+02:00`, `+0200`, `+02` or `-03:30` in seconds east.
+fn offset_seconds(text: &str) -> Option<i64> {
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    let digits: Vec<i64> = text[1..]
+        .chars()
+        .filter(|c| *c != ':')
+        .map(|c| c.to_digit(10).map(i64::from))
+        .collect::<Option<_>>()?;
+    let (hours, minutes) = match digits[..] {
+        [a, b] => (a * 10 + b, 0),
+        [a, b, c, d] => (a * 10 + b, c * 10 + d),
+        _ => return None,
+    };
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+fn cut_to_micros(local: NaiveDateTime) -> NaiveDateTime {
+    let excess = i64::from(local.and_utc().timestamp_subsec_nanos() % 1_000);
+    local
+        .checked_sub_signed(Duration::nanoseconds(excess))
+        .unwrap_or(local)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wall_clock_to_instant() {
+        let rows = [
+            // An ordinary time, in winter and in summer.
+            (
+                "2024-01-15T09:00:00",
+                "Europe/Berlin",
+                "2024-01-15T08:00:00Z",
+            ),
+            (
+                "2024-07-15T09:00:00",
+                "Europe/Berlin",
+                "2024-07-15T07:00:00Z",
+            ),
+            // Clocks forward: 02:30 does not occur, the next valid instant is 03:00.
+            (
+                "2024-03-31T02:30:00",
+                "Europe/Berlin",
+                "2024-03-31T01:00:00Z",
+            ),
+            (
+                "2024-03-10T02:15:00",
+                "America/New_York",
+                "2024-03-10T07:00:00Z",
+            ),
+            // Lord Howe moves by half an hour.
+            (
+                "2024-10-06T02:10:00",
+                "Australia/Lord_Howe",
+                "2024-10-05T15:30:00Z",
+            ),
+            // Clocks back: the first of the two.
+            (
+                "2024-10-27T02:30:00",
+                "Europe/Berlin",
+                "2024-10-27T00:30:00Z",
+            ),
+            (
+                "2024-11-03T01:30:00",
+                "America/New_York",
+                "2024-11-03T05:30:00Z",
+            ),
+            (
+                "2024-04-07T01:45:00",
+                "Australia/Lord_Howe",
+                "2024-04-06T14:45:00Z",
+            ),
+            // An offset of 5:45, and a calendar day that Samoa left out.
+            (
+                "2024-05-01T12:00:00",
+                "Asia/Kathmandu",
+                "2024-05-01T06:15:00Z",
+            ),
+            (
+                "2011-12-30T12:00:00",
+                "Pacific/Apia",
+                "2011-12-30T10:00:00Z",
+            ),
+            (
+                "2011-12-31T00:00:00",
+                "Pacific/Apia",
+                "2011-12-30T10:00:00Z",
+            ),
+            ("2024-02-29T23:59:59", "UTC", "2024-02-29T23:59:59Z"),
+        ];
+        for (local, zone, want) in rows {
+            let tz: Tz = zone.parse().unwrap();
+            let want: DateTime<Utc> = want.parse().unwrap();
+            assert_eq!(resolve(local.parse().unwrap(), tz), want, "{local} {zone}");
+        }
+    }
+
+    #[test]
+    fn date_texts() {
+        let rows = [
+            ("2024-05-01", Some("2024-04-30T22:00:00Z")),
+            ("2024-05-01T10:00", Some("2024-05-01T08:00:00Z")),
+            ("2024-05-01 10:00:30", Some("2024-05-01T08:00:30Z")),
+            ("2024-05-01T10:00:00Z", Some("2024-05-01T10:00:00Z")),
+            (
+                "2024-05-01T10:00:00.1234567+02:00",
+                Some("2024-05-01T08:00:00.123456Z"),
+            ),
+            ("2024-05-01 10:00:00+00", Some("2024-05-01T10:00:00Z")),
+            ("2024-05-01T10:00:00-0330", Some("2024-05-01T13:30:00Z")),
+            ("2024-02-29", Some("2024-02-28T23:00:00Z")),
+            ("2023-02-29", None),
+            ("2024-05-01x", None),
+            ("2024-05-01T10:00:00+99:00", None),
+            ("2024", None),
+            ("", None),
+            ("soon, on 2024-05-01", None),
+        ];
+        let tz = chrono_tz::Europe::Berlin;
+        for (text, want) in rows {
+            let want = want.map(|want| want.parse::<DateTime<Utc>>().unwrap());
+            assert_eq!(parse_datetime(text, tz), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_ends_where_the_next_begins() {
+        let day = Moment::parse("2024-03-31").unwrap();
+        let hours =
+            (day.after(chrono_tz::Europe::Berlin) - day.at(chrono_tz::Europe::Berlin)).num_hours();
+        assert_eq!(hours, 23);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,40}", dateish in "[0-9TZ:+. -]{0,36}") {
+            let _ = Moment::parse(&text);
+            let _ = Moment::parse(&dateish);
+            let _ = Moment::parse(&format!("2024-05-01T{dateish}"));
+        }
+
+        #[test]
+        fn every_wall_clock_resolves(seconds in -2_000_000_000i64..4_000_000_000, zone in 0usize..chrono_tz::TZ_VARIANTS.len()) {
+            let tz = chrono_tz::TZ_VARIANTS[zone];
+            let local = DateTime::from_timestamp(seconds, 0).unwrap().naive_utc();
+            // The answer's own wall clock is the one asked for, or the first after a gap.
+            let back = resolve(local, tz).with_timezone(&tz).naive_local();
+            proptest::prop_assert!(back >= local && back - local <= Duration::days(1));
+        }
+    }
+}
