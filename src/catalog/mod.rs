@@ -1,1 +1,10 @@
 //! The garden: one file and one line for each trigger and each action.
+
+pub mod action;
+pub mod codes;
+pub mod config;
+pub mod finding;
+pub mod lines;
+pub mod parse;
+pub mod trigger;
+pub mod triggers;
