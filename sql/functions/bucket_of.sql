@@ -6,10 +6,10 @@ language sql immutable parallel safe
 return ((
     ((tenant_id % 1000003)::bigint * 852891037441
       + get_byte(uuid_send(contact_id), 8) * 27512614111
-      + get_byte(uuid_send(contact_id), 9) * 887503681
-      + get_byte(uuid_send(contact_id), 10) * 28629151
-      + get_byte(uuid_send(contact_id), 11) * 923521
-      + get_byte(uuid_send(contact_id), 12) * 29791
-      + get_byte(uuid_send(contact_id), 13) * 961
-      + get_byte(uuid_send(contact_id), 14) * 31
+      + get_byte(uuid_send(contact_id), 9) * 887503681::bigint
+      + get_byte(uuid_send(contact_id), 10) * 28629151::bigint
+      + get_byte(uuid_send(contact_id), 11) * 923521::bigint
+      + get_byte(uuid_send(contact_id), 12) * 29791::bigint
+      + get_byte(uuid_send(contact_id), 13) * 961::bigint
+      + get_byte(uuid_send(contact_id), 14) * 31::bigint
       + get_byte(uuid_send(contact_id), 15)) % 1000003) % 1024)::smallint;
