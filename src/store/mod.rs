@@ -1,1 +1,4 @@
 //! The only room that knows SQL.
+
+mod embedded;
+pub mod install;
