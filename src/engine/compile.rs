@@ -16,7 +16,7 @@ use super::{
 use crate::{
     catalog::{
         action::{Class, Resolve},
-        actions,
+        actions, config,
         words::{self, Problems},
     },
     model::{
@@ -151,11 +151,11 @@ fn compile_step(
     let retry: Option<RetryConfig> = step
         .retry_config
         .as_ref()
-        .and_then(|value| found.take(words::read(value, &format!("{path}.retryConfig"))));
+        .and_then(|value| found.take(config::read(value, &format!("{path}.retryConfig"))));
     let timeout: Option<Span> = step
         .timeout
         .as_ref()
-        .and_then(|value| found.take(words::read(value, &format!("{path}.timeout"))));
+        .and_then(|value| found.take(config::read(value, &format!("{path}.timeout"))));
     let Some(entry) = actions::find(&step.kind) else {
         let text = format!("no action has the type \"{}\"", step.kind);
         let near = did_you_mean(&step.kind, actions::ALL.iter().map(|entry| entry.kind));
