@@ -196,7 +196,14 @@ impl Machine<'_> {
                 });
                 let next = joins.iter().find(|(join, _)| !joins_at(*join)).or(joins.first());
                 if let Some((join, id)) = next.copied() {
-                    self.leave(fork, join, id);
+                    let rule = self.program.step(join).and_then(|step| step.join);
+                    match rule {
+                        // Too few came, and no more can: it never fires.
+                        Some(JoinRule::AtLeast(_)) => {
+                            self.state.branches.retain(|branch| branch.id != id);
+                        }
+                        _ => self.leave(fork, join, id),
+                    }
                     // What it goes on to may complete an outer fork.
                     at = self.state.forks.len();
                 }

@@ -126,6 +126,7 @@ pub(super) fn compile(
         reads: Reads::default(),
         trigger_reads: Reads::default(),
         interests: Interests::default(),
+        graph: Graph::new(&[]),
     };
     link(&mut program);
     Ok(program)
@@ -301,6 +302,7 @@ fn link_graph(program: &mut Program) {
         compiled.counted = again;
         compiled.joins = own;
     }
+    program.graph = graph;
 }
 
 /// The lists along which a step can lead on.

@@ -4,7 +4,7 @@ use chrono::Duration;
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
-use super::{interests::Interests, matching::TriggerProgram, rules::Rules};
+use super::{graph::Graph, interests::Interests, matching::TriggerProgram, rules::Rules};
 use crate::{
     catalog::action::{Action, Class},
     model::{
@@ -69,6 +69,7 @@ pub struct Program {
     pub(super) interests: Interests,
     pub(super) step_ids: Vec<String>,
     pub(super) goal_ids: Vec<String>,
+    pub(super) graph: Graph,
 }
 
 /// A compiled step.
@@ -235,6 +236,10 @@ impl Program {
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    pub(super) fn leads(&self, from: u32, to: u32) -> bool {
+        self.graph.leads(from, to)
     }
 
     pub(super) fn step(&self, index: u32) -> Option<&StepProgram> {
