@@ -80,7 +80,10 @@ pub fn required<T>(value: Option<T>, path: &str) -> Result<T, Problem> {
 /// Puts `prefix` before the paths of all problems.
 #[must_use]
 pub fn within(problems: Vec<Problem>, prefix: &str) -> Vec<Problem> {
-    problems.into_iter().map(|problem| problem.within(prefix)).collect()
+    problems
+        .into_iter()
+        .map(|problem| problem.within(prefix))
+        .collect()
 }
 
 /// Renders a template as plain text.
@@ -100,7 +103,9 @@ pub fn rendered(
     cx: &StepContext<'_>,
     escape: Escape,
 ) -> Result<String, Failure> {
-    template.render(cx.scope, cx.now, cx.tz, escape).map_err(template_failure)
+    template
+        .render(cx.scope, cx.now, cx.tz, escape)
+        .map_err(template_failure)
 }
 
 /// Fills in a value's templates.
@@ -108,14 +113,19 @@ pub fn rendered(
 /// # Errors
 /// The step's failure, `template_error`.
 pub fn filled(value: &ValueTemplate, cx: &StepContext<'_>) -> Result<Value, Failure> {
-    let filled = value.eval(cx.scope, cx.now, cx.tz).map_err(template_failure)?;
+    let filled = value
+        .eval(cx.scope, cx.now, cx.tz)
+        .map_err(template_failure)?;
     Ok(filled.into_owned())
 }
 
 /// A template that failed, as a step's failure.
 #[must_use]
 pub fn template_failure(error: TemplateError) -> Failure {
-    Failure { error: "template_error".into(), message: error.to_string() }
+    Failure {
+        error: "template_error".into(),
+        message: error.to_string(),
+    }
 }
 
 /// Collects the problems of several parts, so that the author sees all of them at once.
@@ -137,7 +147,8 @@ impl Problems {
     /// Resolves a list of step ids that stands at `path`.
     pub fn steps(&mut self, ids: &[String], path: &str, resolve: &dyn Resolve) -> Vec<u32> {
         let each = ids.iter().enumerate();
-        each.filter_map(|(i, id)| self.take(resolve.step(id, &format!("{path}[{i}]")))).collect()
+        each.filter_map(|(i, id)| self.take(resolve.step(id, &format!("{path}[{i}]"))))
+            .collect()
     }
 
     /// The value, if there were no problems.

@@ -75,11 +75,15 @@ pub enum TriggerOutcome {
 
 impl TriggerProgram {
     pub(super) fn compile_all(definition: &Definition, found: &mut Problems) -> Vec<Self> {
-        let one = definition.trigger.iter().map(|trigger| ("trigger".to_owned(), trigger));
+        let one = definition
+            .trigger
+            .iter()
+            .map(|trigger| ("trigger".to_owned(), trigger));
         let many = definition.triggers.iter().enumerate();
         let many = many.map(|(i, trigger)| (format!("triggers[{i}]"), trigger));
         let all = one.chain(many).enumerate();
-        all.filter_map(|(i, (path, trigger))| Self::compile(i, &path, trigger, found)).collect()
+        all.filter_map(|(i, (path, trigger))| Self::compile(i, &path, trigger, found))
+            .collect()
     }
 
     fn compile(
@@ -95,9 +99,14 @@ impl TriggerProgram {
             filters => Some(found.take(words::conditions(filters, &format!("{path}.filters")))?),
         };
         let limit = given.rate_limiting.as_ref();
-        let time_window = limit.and_then(|limit| limit.time_window.as_ref()).and_then(|span| {
-            found.take(words::span(span, &format!("{path}.rateLimiting.timeWindow")))
-        });
+        let time_window = limit
+            .and_then(|limit| limit.time_window.as_ref())
+            .and_then(|span| {
+                found.take(words::span(
+                    span,
+                    &format!("{path}.rateLimiting.timeWindow"),
+                ))
+            });
         let id = given.id.clone().unwrap_or_else(|| match path {
             "trigger" => "trigger".into(),
             _ => format!("trigger-{}", index + 1),
@@ -129,7 +138,10 @@ pub fn decide(
     contact: &Contact,
     now: Instant,
 ) -> Vec<TriggerDecision> {
-    let listening = program.triggers.iter().filter(|trigger| trigger.kind == event.kind);
+    let listening = program
+        .triggers
+        .iter()
+        .filter(|trigger| trigger.kind == event.kind);
     listening
         .map(|trigger| TriggerDecision {
             trigger: trigger.id.clone(),
@@ -163,21 +175,33 @@ fn outcome(
         }
     }
     let zone = program.tenant.timezone;
-    let scope = EventScope { event, contact, tenant: (&program.tenant.name, zone.name()) };
+    let scope = EventScope {
+        event,
+        contact,
+        tenant: (&program.tenant.name, zone.name()),
+    };
     let tz = contact.tz.unwrap_or(zone);
     if let Some(filters) = &trigger.filters
         && !filters.eval(&scope, now, tz)
     {
         let (_, trace) = filters.eval_traced(&scope, now, tz);
-        return TriggerOutcome::Filtered { trace: serde_json::to_value(trace).unwrap_or_default() };
+        return TriggerOutcome::Filtered {
+            trace: serde_json::to_value(trace).unwrap_or_default(),
+        };
     }
     let key = match &program.key {
         Some(template) => match template.render(&scope, now, tz, Escape::None) {
             Ok(key) => key.trim().to_owned(),
-            Err(error) => return TriggerOutcome::BadKey { message: error.to_string() },
+            Err(error) => {
+                return TriggerOutcome::BadKey {
+                    message: error.to_string(),
+                };
+            }
         },
         None => trigger.trigger.subject(event).unwrap_or_default(),
     };
     // A template that finds nothing falls back to the contact, like an event without a subject.
-    TriggerOutcome::Matched { key: (!key.is_empty()).then_some(key) }
+    TriggerOutcome::Matched {
+        key: (!key.is_empty()).then_some(key),
+    }
 }

@@ -159,7 +159,10 @@ impl Watch {
     pub(super) fn new(condition: Condition) -> Self {
         let mut reads = Reads::default();
         condition.reads(&mut reads);
-        Self { condition, clock: reads.clock }
+        Self {
+            condition,
+            clock: reads.clock,
+        }
     }
 }
 
@@ -211,12 +214,18 @@ impl Program {
 
     /// Ids of the steps whose result some step, goal or condition reads.
     pub fn kept_results(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().filter(|step| step.kept).map(|step| &*step.id)
+        self.steps
+            .iter()
+            .filter(|step| step.kept)
+            .map(|step| &*step.id)
     }
 
     /// Indexes of the steps whose visits are counted: those that can be come to again.
     pub fn cyclic(&self) -> impl Iterator<Item = u32> {
-        (0u32..).zip(&self.steps).filter(|(_, step)| step.counted).map(|(index, _)| index)
+        (0u32..)
+            .zip(&self.steps)
+            .filter(|(_, step)| step.counted)
+            .map(|(index, _)| index)
     }
 
     /// Event types that can matter to its live executions, with the field of `contact.field.changed`

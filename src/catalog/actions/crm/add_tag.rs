@@ -66,17 +66,21 @@ impl Action for Compiled {
 pub(super) struct Tags(Vec<Template>);
 
 impl Tags {
-    pub(super) fn compile(
-        tag: Option<String>,
-        tags: Vec<String>,
-    ) -> Result<Self, Vec<Problem>> {
+    pub(super) fn compile(tag: Option<String>, tags: Vec<String>) -> Result<Self, Vec<Problem>> {
         let mut found = Problems::default();
         let mut all = Vec::new();
         let one = tag.into_iter().map(|tag| ("config.tag".to_owned(), tag));
-        let many = tags.into_iter().enumerate().map(|(i, tag)| (format!("config.tags[{i}]"), tag));
+        let many = tags
+            .into_iter()
+            .enumerate()
+            .map(|(i, tag)| (format!("config.tags[{i}]"), tag));
         for (path, tag) in one.chain(many) {
             if tag.trim().is_empty() {
-                found.0.push(Problem::error("invalid_value", path, "a tag must not be empty"));
+                found.0.push(Problem::error(
+                    "invalid_value",
+                    path,
+                    "a tag must not be empty",
+                ));
             } else if let Some(tag) = found.take(words::template(&tag, &path)) {
                 all.push(tag);
             }
@@ -94,7 +98,10 @@ impl Tags {
             let tag = words::text(template, cx)?.trim().to_owned();
             if tag.is_empty() {
                 let message = "a tag's template gave nothing".into();
-                return Err(Failure { error: "empty_tag".into(), message });
+                return Err(Failure {
+                    error: "empty_tag".into(),
+                    message,
+                });
             }
             Ok(tag)
         };

@@ -50,7 +50,9 @@ fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>
         };
         if let Some(hint) = refusal {
             let text = format!("\"{name}\" cannot be set");
-            found.0.push(Problem::error("read_only_field", path, text).hint(hint));
+            found
+                .0
+                .push(Problem::error("read_only_field", path, text).hint(hint));
         } else if let Some(value) = found.take(words::value(value, &path)) {
             fields.push((column.to_owned(), value));
         }

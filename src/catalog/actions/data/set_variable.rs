@@ -42,21 +42,30 @@ fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>
     let config: SetVariable = words::config(step)?;
     let mut found = Problems::default();
     let mut all = Vec::new();
-    let one = config.name.iter().map(|name| ("config.value".to_owned(), name, &config.value));
+    let one = config
+        .name
+        .iter()
+        .map(|name| ("config.value".to_owned(), name, &config.value));
     let many = config
         .variables
         .iter()
         .map(|(name, value)| (format!("config.variables.{name}"), name, value));
     for (path, name, value) in one.chain(many) {
         if name.is_empty() {
-            found.0.push(Problem::error("invalid_value", path, "a variable has a name"));
+            found.0.push(Problem::error(
+                "invalid_value",
+                path,
+                "a variable has a name",
+            ));
         } else if let Some(value) = found.take(words::value(value, &path)) {
             all.push((name.clone(), value));
         }
     }
     if all.is_empty() && found.0.is_empty() {
         let problem = Problem::error("missing_field", "config.name", "\"name\" is missing");
-        found.0.push(problem.hint("give \"name\" and \"value\", or \"variables\""));
+        found
+            .0
+            .push(problem.hint("give \"name\" and \"value\", or \"variables\""));
     }
     found.finish(Some(Box::new(Compiled(all)) as Box<dyn Action>))
 }
@@ -69,7 +78,10 @@ impl Action for Compiled {
             .map(|(name, value)| Ok((name.clone(), words::filled(value, cx)?)))
             .collect();
         match vars {
-            Ok(vars) => Outcome::Done(Done { vars, ..Done::default() }),
+            Ok(vars) => Outcome::Done(Done {
+                vars,
+                ..Done::default()
+            }),
             Err(failure) => Outcome::Fail(failure),
         }
     }

@@ -68,7 +68,11 @@ fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>
     let config: UpdateVariable = words::config(step)?;
     let mut found = Problems::default();
     if config.name.is_empty() {
-        found.0.push(Problem::error("invalid_value", "config.name", "a variable has a name"));
+        found.0.push(Problem::error(
+            "invalid_value",
+            "config.name",
+            "a variable has a name",
+        ));
     }
     let value = match (config.operation, &config.value) {
         (Operation::Increment, Value::Null) => &Value::from(1),
@@ -87,7 +91,10 @@ fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>
 impl Action for Compiled {
     fn run(&self, cx: &StepContext<'_>) -> Outcome {
         let value = words::filled(&self.value, cx).and_then(|value| {
-            let current = cx.scope.get(&self.current).map(|current| current.into_owned());
+            let current = cx
+                .scope
+                .get(&self.current)
+                .map(|current| current.into_owned());
             updated(self.operation, current, value)
         });
         match value {
@@ -134,13 +141,15 @@ fn updated(operation: Operation, current: Option<Value>, value: Value) -> Result
             _ => return Err(wrong("text to put at the end of text")),
         },
         (Operation::Append, Some(_)) => return Err(wrong("a list or text")),
-        (Operation::Merge, current) => match (current.unwrap_or(Value::Object(Map::new())), value) {
-            (Value::Object(mut map), Value::Object(more)) => {
-                map.extend(more);
-                Value::Object(map)
+        (Operation::Merge, current) => {
+            match (current.unwrap_or(Value::Object(Map::new())), value) {
+                (Value::Object(mut map), Value::Object(more)) => {
+                    map.extend(more);
+                    Value::Object(map)
+                }
+                _ => return Err(wrong("two objects")),
             }
-            _ => return Err(wrong("two objects")),
-        },
+        }
     })
 }
 
@@ -158,13 +167,17 @@ fn sum(a: &Value, b: &Value) -> Option<Value> {
     };
     let (a, b) = (number(a)?, number(b)?);
     let decimal = |text: &str| {
-        text.parse::<Decimal>().ok().or_else(|| Decimal::from_scientific(text).ok())
+        text.parse::<Decimal>()
+            .ok()
+            .or_else(|| Decimal::from_scientific(text).ok())
     };
     if let (Some(a), Some(b)) = (decimal(&a), decimal(&b))
         && let Some(sum) = a.checked_add(b)
     {
         let whole = sum.is_integer().then(|| sum.to_i64()).flatten();
-        return whole.map(Value::from).or_else(|| sum.to_f64().map(Value::from));
+        return whole
+            .map(Value::from)
+            .or_else(|| sum.to_f64().map(Value::from));
     }
     let sum = a.parse::<f64>().ok()? + b.parse::<f64>().ok()?;
     sum.is_finite().then(|| Value::from(sum))

@@ -47,7 +47,11 @@ impl Action for For {
         if until <= cx.now {
             return Outcome::Done(Done::default());
         }
-        Outcome::Park { kind: ParkKind::Time, until: Some(until), limit: None }
+        Outcome::Park {
+            kind: ParkKind::Time,
+            until: Some(until),
+            limit: None,
+        }
     }
 
     fn wake(&self, cx: &StepContext<'_>, park: &Park, why: Wake<'_>) -> Waking {
@@ -62,9 +66,10 @@ impl Action for For {
 /// What a wait for a time makes of being woken.
 pub(super) fn wake_at(cx: &StepContext<'_>, park: &Park, why: Wake<'_>) -> Waking {
     match (why, park.until) {
-        (Wake::Look, Some(until)) if until <= cx.now => {
-            Waking::Done { result: serde_json::Value::Null, timed_out: false }
-        }
+        (Wake::Look, Some(until)) if until <= cx.now => Waking::Done {
+            result: serde_json::Value::Null,
+            timed_out: false,
+        },
         (_, until) => Waking::Stay { until },
     }
 }

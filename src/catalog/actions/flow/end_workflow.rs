@@ -33,12 +33,16 @@ struct Compiled(Option<String>);
 
 fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>> {
     let config: EndWorkflow = words::config(step)?;
-    Ok(Box::new(Compiled(config.reason.filter(|reason| !reason.trim().is_empty()))))
+    Ok(Box::new(Compiled(
+        config.reason.filter(|reason| !reason.trim().is_empty()),
+    )))
 }
 
 impl Action for Compiled {
     fn run(&self, _: &StepContext<'_>) -> Outcome {
-        Outcome::Finish { reason: self.0.clone() }
+        Outcome::Finish {
+            reason: self.0.clone(),
+        }
     }
 
     fn class(&self) -> Class {

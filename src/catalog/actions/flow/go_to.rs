@@ -41,7 +41,11 @@ fn compile(step: &Step, resolve: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Pr
 
 impl Action for Compiled {
     fn run(&self, _: &StepContext<'_>) -> Outcome {
-        Outcome::Choose { steps: vec![self.0], variant: None, result: Value::Null }
+        Outcome::Choose {
+            steps: vec![self.0],
+            variant: None,
+            result: Value::Null,
+        }
     }
 
     fn targets(&self) -> Vec<u32> {

@@ -37,14 +37,20 @@ fn compile(step: &Step, resolve: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Pr
     let branches = found.steps(&config.branches, "config.branches", resolve);
     if config.branches.is_empty() {
         let text = "there is no way to go on";
-        found.0.push(Problem::error("invalid_value", "config.branches", text));
+        found
+            .0
+            .push(Problem::error("invalid_value", "config.branches", text));
     }
     found.finish(Some(Box::new(Compiled(branches)) as Box<dyn Action>))
 }
 
 impl Action for Compiled {
     fn run(&self, _: &StepContext<'_>) -> Outcome {
-        Outcome::Choose { steps: self.0.clone(), variant: None, result: Value::Null }
+        Outcome::Choose {
+            steps: self.0.clone(),
+            variant: None,
+            result: Value::Null,
+        }
     }
 
     fn targets(&self) -> Vec<u32> {

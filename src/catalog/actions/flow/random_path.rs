@@ -63,14 +63,28 @@ fn compile(step: &Step, resolve: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Pr
     for (i, path) in config.paths.into_iter().enumerate() {
         if !(path.weight.is_finite() && path.weight >= 0.0) {
             let at = format!("config.paths[{i}].weight");
-            found.0.push(Problem::error("invalid_value", at, "a weight is a number from 0 up"));
+            found.0.push(Problem::error(
+                "invalid_value",
+                at,
+                "a weight is a number from 0 up",
+            ));
         }
-        let steps = found.steps(&path.actions, &format!("config.paths[{i}].actions"), resolve);
-        paths.push((path.id.unwrap_or_else(|| (i + 1).to_string()), path.weight, steps));
+        let steps = found.steps(
+            &path.actions,
+            &format!("config.paths[{i}].actions"),
+            resolve,
+        );
+        paths.push((
+            path.id.unwrap_or_else(|| (i + 1).to_string()),
+            path.weight,
+            steps,
+        ));
     }
     if found.0.is_empty() && !paths.iter().any(|(_, weight, _)| *weight > 0.0) {
         let text = "no path has a weight above 0";
-        found.0.push(Problem::error("invalid_value", "config.paths", text));
+        found
+            .0
+            .push(Problem::error("invalid_value", "config.paths", text));
     }
     found.finish(Some(Box::new(Compiled(paths)) as Box<dyn Action>))
 }
@@ -79,11 +93,19 @@ impl Action for Compiled {
     fn run(&self, cx: &StepContext<'_>) -> Outcome {
         let weights = self.0.iter().map(|(_, weight, _)| *weight);
         let (id, _, steps) = &self.0[choice::pick(choice::per_visit(cx), weights)];
-        Outcome::Choose { steps: steps.clone(), variant: None, result: json!({ "variant": id }) }
+        Outcome::Choose {
+            steps: steps.clone(),
+            variant: None,
+            result: json!({ "variant": id }),
+        }
     }
 
     fn targets(&self) -> Vec<u32> {
-        self.0.iter().flat_map(|(_, _, steps)| steps).copied().collect()
+        self.0
+            .iter()
+            .flat_map(|(_, _, steps)| steps)
+            .copied()
+            .collect()
     }
 
     fn class(&self) -> Class {

@@ -111,12 +111,19 @@ fn compile(step: &Step, resolve: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Pr
     let mut misplaced = |name: &str, given: bool| {
         if given {
             let text = format!("\"{name}\" says nothing to this type of split");
-            found.0.push(Problem::error("unused_field", format!("config.{name}"), text));
+            found.0.push(Problem::error(
+                "unused_field",
+                format!("config.{name}"),
+                text,
+            ));
         }
     };
     let action: Option<Box<dyn Action>> = match config.split_type {
         SplitType::Percentage => {
-            misplaced("conditionalBranches", !config.conditional_branches.is_empty());
+            misplaced(
+                "conditionalBranches",
+                !config.conditional_branches.is_empty(),
+            );
             misplaced("defaultBranch", !config.default_branch.is_empty());
             Some(Box::new(by_percentage(config, resolve, &mut found)))
         }
@@ -137,22 +144,45 @@ fn by_percentage(config: Split, resolve: &dyn Resolve, found: &mut Problems) -> 
         let path = format!("config.branches[{i}]");
         if !(0.0..=100.0).contains(&variant.percentage) {
             let at = format!("{path}.percentage");
-            found.0.push(Problem::error("invalid_value", at, "a percentage lies from 0 to 100"));
+            found.0.push(Problem::error(
+                "invalid_value",
+                at,
+                "a percentage lies from 0 to 100",
+            ));
         }
         if !ids.insert(variant.id.clone()) {
             let text = format!("two branches have the id \"{}\"", variant.id);
-            found.0.push(Problem::error("duplicate_branch", format!("{path}.id"), text));
+            found.0.push(Problem::error(
+                "duplicate_branch",
+                format!("{path}.id"),
+                text,
+            ));
         }
         total += variant.percentage;
         let steps = found.steps(&variant.actions, &format!("{path}.actions"), resolve);
         let holdout = variant.kind == VariantKind::Holdout;
-        variants.push(Share { id: variant.id, percentage: variant.percentage, steps, holdout });
+        variants.push(Share {
+            id: variant.id,
+            percentage: variant.percentage,
+            steps,
+            holdout,
+        });
     }
     if (total - 100.0).abs() > TOLERANCE {
-        let text = format!("the percentages total {}, not 100", (total * 100.0).round() / 100.0);
-        found.0.push(Problem::error("percentages_not_100", "config.branches", text));
+        let text = format!(
+            "the percentages total {}, not 100",
+            (total * 100.0).round() / 100.0
+        );
+        found.0.push(Problem::error(
+            "percentages_not_100",
+            "config.branches",
+            text,
+        ));
     }
-    ByPercentage { variants, sticky: config.sticky.unwrap_or(true) }
+    ByPercentage {
+        variants,
+        sticky: config.sticky.unwrap_or(true),
+    }
 }
 
 fn by_condition(config: Split, resolve: &dyn Resolve, found: &mut Problems) -> ByCondition {
@@ -162,7 +192,11 @@ fn by_condition(config: Split, resolve: &dyn Resolve, found: &mut Problems) -> B
         let path = format!("config.conditionalBranches[{i}]");
         if !ids.insert(branch.id.clone()) {
             let text = format!("two branches have the id \"{}\"", branch.id);
-            found.0.push(Problem::error("duplicate_branch", format!("{path}.id"), text));
+            found.0.push(Problem::error(
+                "duplicate_branch",
+                format!("{path}.id"),
+                text,
+            ));
         }
         let steps = found.steps(&branch.actions, &format!("{path}.actions"), resolve);
         let condition = words::condition(&branch.condition, &format!("{path}.condition"));
@@ -172,7 +206,11 @@ fn by_condition(config: Split, resolve: &dyn Resolve, found: &mut Problems) -> B
     }
     if ids.is_empty() {
         let path = "config.conditionalBranches";
-        found.0.push(Problem::error("missing_field", path, "a conditional split has branches"));
+        found.0.push(Problem::error(
+            "missing_field",
+            path,
+            "a conditional split has branches",
+        ));
     }
     let default = found.steps(&config.default_branch, "config.defaultBranch", resolve);
     ByCondition { branches, default }
@@ -197,7 +235,11 @@ impl Action for ByPercentage {
         let before = cx.chosen.filter(|_| self.sticky);
         let known = before.and_then(|id| self.variants.iter().find(|variant| variant.id == id));
         let variant = known.unwrap_or_else(|| {
-            let fraction = if self.sticky { choice::sticky(cx) } else { choice::per_visit(cx) };
+            let fraction = if self.sticky {
+                choice::sticky(cx)
+            } else {
+                choice::per_visit(cx)
+            };
             let shares = self.variants.iter().map(|variant| variant.percentage);
             &self.variants[choice::pick(fraction, shares)]
         });
@@ -213,7 +255,11 @@ impl Action for ByPercentage {
     }
 
     fn targets(&self) -> Vec<u32> {
-        self.variants.iter().flat_map(|variant| &variant.steps).copied().collect()
+        self.variants
+            .iter()
+            .flat_map(|variant| &variant.steps)
+            .copied()
+            .collect()
     }
 
     fn class(&self) -> Class {
@@ -247,7 +293,9 @@ impl Action for ByCondition {
     }
 
     fn reads(&self, reads: &mut Reads) {
-        self.branches.iter().for_each(|(_, condition, _)| condition.reads(reads));
+        self.branches
+            .iter()
+            .for_each(|(_, condition, _)| condition.reads(reads));
     }
 
     fn targets(&self) -> Vec<u32> {

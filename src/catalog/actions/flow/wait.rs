@@ -86,7 +86,11 @@ fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>
     let max = config.max_wait_duration;
     if max.is_some_and(Span::is_zero) {
         let text = "a wait of at most nothing is none";
-        found.0.push(Problem::error("invalid_value", "config.maxWaitDuration", text));
+        found.0.push(Problem::error(
+            "invalid_value",
+            "config.maxWaitDuration",
+            text,
+        ));
     }
     let action: Option<Box<dyn Action>> = match config.wait_type {
         WaitType::Duration => found
@@ -96,10 +100,14 @@ fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>
             .take(words::required(config.wait_until, "config.waitUntil"))
             .and_then(|text| {
                 let literal = found.take(words::template(&text, "config.waitUntil"))?;
-                if literal.literal().is_some() && parse_datetime(text.trim(), chrono_tz::UTC).is_none() {
+                if literal.literal().is_some()
+                    && parse_datetime(text.trim(), chrono_tz::UTC).is_none()
+                {
                     let path = "config.waitUntil";
                     let problem = Problem::error("invalid_date", path, "this is no date");
-                    found.0.push(problem.hint("write 2026-12-31, 2026-12-31T09:00:00Z or a template"));
+                    found
+                        .0
+                        .push(problem.hint("write 2026-12-31, 2026-12-31T09:00:00Z or a template"));
                 }
                 Some(Box::new(UntilDate(literal)) as Box<dyn Action>)
             }),
@@ -125,15 +133,27 @@ fn refuse_others(config: &Wait, found: &mut Problems) {
     let given = [
         ("duration", config.duration.is_some(), &[Duration][..]),
         ("waitUntil", config.wait_until.is_some(), &[UntilDate][..]),
-        ("condition", config.condition.is_some(), &[UntilCondition][..]),
+        (
+            "condition",
+            config.condition.is_some(),
+            &[UntilCondition][..],
+        ),
         ("event", config.event.is_some(), &[UntilEvent][..]),
         ("filters", !config.filters.is_empty(), &[UntilEvent][..]),
-        ("maxWaitDuration", config.max_wait_duration.is_some(), &[UntilCondition, UntilEvent][..]),
+        (
+            "maxWaitDuration",
+            config.max_wait_duration.is_some(),
+            &[UntilCondition, UntilEvent][..],
+        ),
     ];
     for (name, given, of) in given {
         if given && !of.contains(&config.wait_type) {
             let text = format!("\"{name}\" says nothing to this type of wait");
-            found.0.push(Problem::error("unused_field", format!("config.{name}"), text));
+            found.0.push(Problem::error(
+                "unused_field",
+                format!("config.{name}"),
+                text,
+            ));
         }
     }
 }
@@ -148,9 +168,11 @@ impl Action for UntilDate {
             Err(failure) => return Outcome::Fail(failure),
         };
         match parse_datetime(text.trim(), cx.tz) {
-            Some(until) if until > cx.now => {
-                Outcome::Park { kind: ParkKind::Time, until: Some(until), limit: None }
-            }
+            Some(until) if until > cx.now => Outcome::Park {
+                kind: ParkKind::Time,
+                until: Some(until),
+                limit: None,
+            },
             Some(_) => Outcome::Done(Done::default()),
             None => Outcome::Fail(Failure {
                 error: "invalid_date".into(),
@@ -187,7 +209,11 @@ impl Action for UntilCondition {
             return Outcome::Done(Done::default());
         }
         let until = self.condition.next_flip(cx.scope, cx.now, cx.tz);
-        Outcome::Park { kind: ParkKind::Condition, until, limit: limit(self.max, cx) }
+        Outcome::Park {
+            kind: ParkKind::Condition,
+            until,
+            limit: limit(self.max, cx),
+        }
     }
 
     fn wake(&self, cx: &StepContext<'_>, park: &Park, why: Wake<'_>) -> Waking {
@@ -195,9 +221,14 @@ impl Action for UntilCondition {
             return Waking::Stay { until: park.until };
         }
         if self.condition.eval(cx.scope, cx.now, cx.tz) {
-            return Waking::Done { result: Value::Null, timed_out: false };
+            return Waking::Done {
+                result: Value::Null,
+                timed_out: false,
+            };
         }
-        Waking::Stay { until: self.condition.next_flip(cx.scope, cx.now, cx.tz) }
+        Waking::Stay {
+            until: self.condition.next_flip(cx.scope, cx.now, cx.tz),
+        }
     }
 
     fn reads(&self, reads: &mut Reads) {
@@ -220,21 +251,33 @@ impl UntilEvent {
     fn is(&self, cx: &StepContext<'_>, event: &Event) -> bool {
         event.kind == self.kind
             && self.filters.as_ref().is_none_or(|filters| {
-                filters.eval(&Over { event, under: cx.scope }, cx.now, cx.tz)
+                filters.eval(
+                    &Over {
+                        event,
+                        under: cx.scope,
+                    },
+                    cx.now,
+                    cx.tz,
+                )
             })
     }
 }
 
 impl Action for UntilEvent {
     fn run(&self, cx: &StepContext<'_>) -> Outcome {
-        Outcome::Park { kind: ParkKind::Event, until: None, limit: limit(self.max, cx) }
+        Outcome::Park {
+            kind: ParkKind::Event,
+            until: None,
+            limit: limit(self.max, cx),
+        }
     }
 
     fn wake(&self, cx: &StepContext<'_>, _: &Park, why: Wake<'_>) -> Waking {
         match why {
-            Wake::Event(event) if self.is(cx, event) => {
-                Waking::Done { result: json!({ "event": envelope(event) }), timed_out: false }
-            }
+            Wake::Event(event) if self.is(cx, event) => Waking::Done {
+                result: json!({ "event": envelope(event) }),
+                timed_out: false,
+            },
             _ => Waking::Stay { until: None },
         }
     }

@@ -53,7 +53,10 @@ impl Method {
 
     /// HTTP itself says that a repeat does no harm.
     pub(super) const fn is_idempotent(self) -> bool {
-        matches!(self, Method::Get | Method::Head | Method::Put | Method::Delete)
+        matches!(
+            self,
+            Method::Get | Method::Head | Method::Put | Method::Delete
+        )
     }
 }
 
@@ -128,7 +131,9 @@ impl Call {
             && !(literal.starts_with("https://") || literal.starts_with("http://"))
         {
             let text = "an address starts with https:// or http://";
-            found.0.push(Problem::error("invalid_value", "config.url", text));
+            found
+                .0
+                .push(Problem::error("invalid_value", "config.url", text));
         }
         let mut headers = Vec::new();
         for (name, value) in config.headers {
@@ -147,7 +152,9 @@ impl Call {
             }
         }
         let (auth_kind, auth) = compile_auth(config.auth, &mut found);
-        let body = config.body.and_then(|body| found.take(words::value(body, "config.body")));
+        let body = config
+            .body
+            .and_then(|body| found.take(words::value(body, "config.body")));
         let call = url.map(|url| Self {
             method: config.method,
             // What stands in an address that is written out is data; a whole address from data is one.
@@ -170,7 +177,10 @@ impl Call {
         let url = with_secrets(&self.url.0, self.url.1, cx)?;
         if url.trim().is_empty() {
             let message = "there is no address to call".into();
-            return Err(Failure { error: "invalid_url".into(), message });
+            return Err(Failure {
+                error: "invalid_url".into(),
+                message,
+            });
         }
         request.insert("url".into(), Value::from(url));
         request.insert("method".into(), Value::from(self.method.name()));
@@ -210,7 +220,9 @@ fn compile_auth(
     auth: Option<&Auth>,
     found: &mut Problems,
 ) -> (Option<&'static str>, Vec<(&'static str, Template)>) {
-    let Some(auth) = auth else { return (None, Vec::new()) };
+    let Some(auth) = auth else {
+        return (None, Vec::new());
+    };
     let (kind, wanted): (_, &[&str]) = match auth.kind {
         AuthKind::None => ("none", &[]),
         AuthKind::Basic => ("basic", &["username", "password"]),
@@ -271,7 +283,10 @@ fn with_secrets(
         let rest = template.render(&hidden, cx.now, cx.tz, Escape::None);
         if rest.map_err(words::template_failure)?.contains("{{") {
             let message = "a value that a template filled in looks like a secret's name".into();
-            return Err(Failure { error: "secret_in_data".into(), message });
+            return Err(Failure {
+                error: "secret_in_data".into(),
+                message,
+            });
         }
     }
     Ok(text)
@@ -282,23 +297,28 @@ struct WithoutSecrets<'a>(&'a dyn Scope);
 
 impl Scope for WithoutSecrets<'_> {
     fn get<'a>(&'a self, path: &Path) -> Option<Cow<'a, Value>> {
-        (path.root() != Root::Secrets).then(|| self.0.get(path)).flatten()
+        (path.root() != Root::Secrets)
+            .then(|| self.0.get(path))
+            .flatten()
     }
 }
 
 impl Action for Call {
     fn run(&self, cx: &StepContext<'_>) -> Outcome {
         match self.request(cx) {
-            Ok(request) => {
-                Outcome::Send { request, timeout: Duration::seconds(TIMEOUT_SECONDS) }
-            }
+            Ok(request) => Outcome::Send {
+                request,
+                timeout: Duration::seconds(TIMEOUT_SECONDS),
+            },
             Err(failure) => Outcome::Fail(failure),
         }
     }
 
     fn reads(&self, reads: &mut Reads) {
         self.url.0.reads(reads);
-        self.headers.iter().for_each(|(_, value)| value.reads(reads));
+        self.headers
+            .iter()
+            .for_each(|(_, value)| value.reads(reads));
         self.auth.iter().for_each(|(_, value)| value.reads(reads));
         if let Some(body) = &self.body {
             body.reads(reads);

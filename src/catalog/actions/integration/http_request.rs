@@ -47,7 +47,11 @@ pub const ENTRY: ActionEntry = ActionEntry {
 
 fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>> {
     let config: HttpRequest = words::config(step)?;
-    let default = if config.method.is_idempotent() { Policy::Retry } else { Policy::Dedupe };
+    let default = if config.method.is_idempotent() {
+        Policy::Retry
+    } else {
+        Policy::Dedupe
+    };
     Call::compile(&CallConfig {
         url: &config.url,
         method: config.method,

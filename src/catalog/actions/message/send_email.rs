@@ -81,14 +81,21 @@ fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>
     if config.template_id.is_none() {
         if config.body.is_none() && config.html.is_none() {
             let problem = Problem::error("missing_field", "config.body", "the mail has no text");
-            found.0.push(problem.hint("give \"body\", \"html\" or \"templateId\""));
+            found
+                .0
+                .push(problem.hint("give \"body\", \"html\" or \"templateId\""));
         }
         if config.subject.is_none() {
             let text = "\"subject\" is missing";
-            found.0.push(Problem::error("missing_field", "config.subject", text));
+            found
+                .0
+                .push(Problem::error("missing_field", "config.subject", text));
         }
     }
-    let to = config.to.as_ref().and_then(|to| found.take(words::template(to, "config.to")));
+    let to = config
+        .to
+        .as_ref()
+        .and_then(|to| found.take(words::template(to, "config.to")));
     let texts = [
         ("subject", config.subject, Escape::None),
         ("body", config.body, Escape::None),
@@ -125,23 +132,34 @@ impl Compiled {
         let to = to.trim();
         if to.is_empty() {
             let message = "there is no address to send to".into();
-            return Err(Failure { error: "no_recipient".into(), message });
+            return Err(Failure {
+                error: "no_recipient".into(),
+                message,
+            });
         }
         let mut request = Map::new();
         request.insert("to".into(), Value::from(to));
         for (name, template, escape) in &self.parts {
-            request.insert((*name).into(), Value::from(words::rendered(template, cx, *escape)?));
+            request.insert(
+                (*name).into(),
+                Value::from(words::rendered(template, cx, *escape)?),
+            );
         }
         if let Some(id) = &self.template_id {
             request.insert("templateId".into(), Value::from(&**id));
             // Until the tenant's templates are looked up, the mail says which one belongs here.
-            request.entry("subject").or_insert_with(|| Value::from(&**id));
+            request
+                .entry("subject")
+                .or_insert_with(|| Value::from(&**id));
             if !request.contains_key("html") {
                 let body = || Value::from(format!("[template {id}]"));
                 request.entry("body").or_insert_with(body);
             }
         }
-        for (name, on) in [("trackOpens", self.track_opens), ("trackClicks", self.track_clicks)] {
+        for (name, on) in [
+            ("trackOpens", self.track_opens),
+            ("trackClicks", self.track_clicks),
+        ] {
             if on {
                 request.insert(name.into(), Value::Bool(true));
             }
@@ -153,9 +171,10 @@ impl Compiled {
 impl Action for Compiled {
     fn run(&self, cx: &StepContext<'_>) -> Outcome {
         match self.request(cx) {
-            Ok(request) => {
-                Outcome::Send { request, timeout: Duration::seconds(TIMEOUT_SECONDS) }
-            }
+            Ok(request) => Outcome::Send {
+                request,
+                timeout: Duration::seconds(TIMEOUT_SECONDS),
+            },
             Err(failure) => Outcome::Fail(failure),
         }
     }
@@ -165,7 +184,9 @@ impl Action for Compiled {
             Some(to) => to.reads(reads),
             None => reads.add(&self.address),
         }
-        self.parts.iter().for_each(|(_, template, _)| template.reads(reads));
+        self.parts
+            .iter()
+            .for_each(|(_, template, _)| template.reads(reads));
     }
 
     fn class(&self) -> Class {
