@@ -46,6 +46,12 @@ pub trait Connector: Send + Sync {
     /// Makes one attempt and says what became of it. Never panics on bad input, never retries,
     /// never takes much longer than `delivery.timeout`.
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Reply>;
+
+    /// True where a delivery calls nobody and answers at once: the dispatcher takes a whole batch of
+    /// them in one go, without slots.
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 /// One attempt to deliver one outbox row.
