@@ -7,7 +7,12 @@ use uuid::Uuid;
 use super::*;
 use crate::connect::{NoSecrets, SecretSource, Verdict};
 
-#[allow(dead_code, reason = "shared with other tests, which use the rest")]
+// By its path, since the testing room lies floors above this one.
+#[allow(
+    dead_code,
+    clippy::duplicate_mod,
+    reason = "shared with tests above, which use the rest"
+)]
 #[path = "../testing/fake_http.rs"]
 mod fake_http;
 use fake_http::{Answer, FakeHttp, Fault};
