@@ -19,7 +19,7 @@ use fake_http::{Answer, FakeHttp, Fault};
 
 const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_8000_8000_0000_0000_0001);
 const LONG: Duration = Duration::from_secs(20);
-const SHORT: Duration = Duration::from_millis(250);
+const SHORT: Duration = Duration::from_millis(500);
 
 fn client(allow: &[&str]) -> HttpClient {
     let allow: Vec<IpNet> = allow
@@ -93,7 +93,7 @@ async fn requests_without_a_body_say_so_as_their_method_wants() {
         ("POST", Some("0")),
     ] {
         let count = fake.received().len();
-        let reply = send(json!({ "url": fake.url("/"), "method": method }), SHORT).await;
+        let reply = send(json!({ "url": fake.url("/"), "method": method }), LONG).await;
         let request = fake.received()[count].clone();
         assert_eq!(
             request.header("content-length"),

@@ -11,7 +11,7 @@ use fake_smtp::{Act, FakeSmtp};
 
 const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_8000_8000_0000_0000_0001);
 const LONG: Duration = Duration::from_secs(20);
-const SHORT: Duration = Duration::from_millis(250);
+const SHORT: Duration = Duration::from_millis(500);
 
 fn smtp(port: u16, extra: &str) -> Smtp {
     let url = format!("smtp://127.0.0.1:{port}{extra}");
@@ -98,7 +98,7 @@ async fn a_message_that_ends_before_its_dot_was_not_sent() {
     request["body"] = "line of a text\n".repeat(300_000).into();
     for (act, error) in [(Act::Drop, "connect"), (Act::Hang, "timeout")] {
         let fake = FakeSmtp::start("content", Some(act)).await;
-        let timeout = if act == Act::Hang { 4 * SHORT } else { LONG };
+        let timeout = if act == Act::Hang { 2 * SHORT } else { LONG };
         let reply = send(&smtp(fake.address.port(), ""), &request, timeout, far()).await;
         assert_eq!(reply.verdict, Verdict::NotSent, "{act:?} {reply:?}");
         assert_eq!(reply.error.as_deref(), Some(error), "{act:?} {reply:?}");
