@@ -115,8 +115,14 @@ async fn each_fault_has_its_verdict() {
     for (fault, method, verdict, error) in [
         (Fault::status(404), "POST", Verdict::Rejected, "http_404"),
         (
-            Fault::Answer(redirect),
+            Fault::Answer(redirect.clone()),
             "GET",
+            Verdict::Rejected,
+            "http_302",
+        ),
+        (
+            Fault::Answer(redirect),
+            "POST",
             Verdict::Rejected,
             "http_302",
         ),
