@@ -36,7 +36,7 @@ pub enum Trace {
         omitted: usize,
     },
     /// One comparison.
-    Leaf(LeafTrace),
+    Leaf(Box<LeafTrace>),
 }
 
 /// One evaluated comparison.
@@ -81,7 +81,7 @@ fn trace(group: &Group, cx: &Cx<'_>, left: &mut usize) -> (bool, Trace) {
         Group::Leaf(leaf) => {
             *left = left.saturating_sub(1);
             let leaf = trace_leaf(leaf, cx);
-            return (leaf.result, Trace::Leaf(leaf));
+            return (leaf.result, Trace::Leaf(Box::new(leaf)));
         }
     };
     let (mut every, mut some, mut omitted) = (true, false, 0);

@@ -31,7 +31,7 @@ const fn row(name: &'static str, aliases: &'static [&'static str], doc: &'static
 
 /// Every filter, by subject.
 #[rustfmt::skip]
-pub const FILTERS: [FilterRow; 58] = [
+pub const FILTERS: [FilterRow; 57] = [
     row("default", &["d"], "The argument, where the value is missing or empty: {{ contact.firstName | default: \"there\" }}."),
     row("upper", &["upcase"], "In capitals."),
     row("lower", &["downcase"], "In small letters."),
@@ -89,7 +89,6 @@ pub const FILTERS: [FilterRow; 58] = [
     row("slice", &[], "From that position, that many (1) elements or characters; a negative position counts from the end."),
     row("sum", &[], "The sum of the elements, or of what the argument names in them."),
     row("items", &[], "The pairs of key and value of an object."),
-    row("bounded", &[], "The value itself; too large a one is an error."),
 ];
 
 /// Whether there is a filter of that name.
