@@ -1,1 +1,15 @@
 //! Pure decisions: given a definition, a state and the time, what happens.
+
+pub mod advance;
+mod branches;
+mod burst;
+mod commands;
+mod compile;
+pub mod contact;
+mod goals;
+mod graph;
+pub mod interests;
+pub mod matching;
+pub mod program;
+pub mod rules;
+pub mod scope;

@@ -236,6 +236,9 @@ pub struct Fork {
     /// The history entry of the step that forked: unique within the execution.
     #[serde(rename = "i")]
     pub id: i32,
+    /// Index of that step: tells which joins belong to it.
+    #[serde(rename = "n", default, skip_serializing_if = "is_zero")]
+    pub step: u32,
     /// Branches still on their way.
     #[serde(rename = "o")]
     pub open: u32,

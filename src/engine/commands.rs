@@ -1,0 +1,76 @@
+//! What an operator asks of an execution.
+
+use serde_json::{Value, json};
+
+use super::burst::Machine;
+use crate::{
+    catalog::action::Wake,
+    model::{
+        execution::{ParkKind, Status},
+        transition::{Command, EntryKind},
+    },
+};
+
+impl Machine<'_> {
+    /// Does what the command says; none: there is nothing to do, or no such step.
+    pub(super) fn obey(&mut self, command: &Command) -> Option<()> {
+        if !self.state.started {
+            self.start();
+        }
+        match command {
+            Command::SkipWait => {
+                let over = |kind| !matches!(kind, ParkKind::Reply | ParkKind::Join);
+                let parked = self.parked(|park| over(park.kind));
+                if parked.is_empty() {
+                    return None;
+                }
+                self.log(-1, EntryKind::ExecutionMoved, json!({ "command": "skip_wait" }));
+                for id in parked {
+                    self.wake(id, Wake::Skip);
+                }
+            }
+            Command::Move { step } => {
+                let index = self.program.step_index(step)?;
+                self.jump(index, json!({ "command": "move", "step": step }));
+            }
+            Command::Retry { step: None } => {
+                if self.ex.status == Status::Failed {
+                    let index = self.state.branches.first()?.step;
+                    let id = self.program.step_ids().get(index as usize)?;
+                    let detail = json!({ "command": "retry", "step": id });
+                    self.pardon(index);
+                    self.log(-1, EntryKind::ExecutionMoved, detail);
+                } else {
+                    let parked = self.parked(|park| park.kind == ParkKind::Retry);
+                    if parked.is_empty() {
+                        return None;
+                    }
+                    self.log(-1, EntryKind::ExecutionMoved, json!({ "command": "retry" }));
+                    for id in parked {
+                        self.wake(id, Wake::Look);
+                    }
+                }
+            }
+            Command::Retry { step: Some(step) } => {
+                let index = self.program.step_index(step)?;
+                self.pardon(index);
+                self.jump(index, json!({ "command": "retry", "step": step }));
+            }
+        }
+        self.dirty = true;
+        Some(())
+    }
+
+    /// All branches end; one stands on this step.
+    fn jump(&mut self, step: u32, detail: Value) {
+        self.end_branches();
+        self.log(-1, EntryKind::ExecutionMoved, detail);
+        self.stand(step);
+    }
+
+    /// An operator's retry starts the loop guards anew.
+    fn pardon(&mut self, step: u32) {
+        self.state.steps = 0;
+        self.state.visits.remove(&step);
+    }
+}
