@@ -26,10 +26,24 @@ pub fn schema() -> Value {
         }
     }
     defs.insert("Condition".to_owned(), condition());
-    embed(&mut defs, "RetryConfig", schemars::schema_for!(RetryConfig).to_value());
+    embed(
+        &mut defs,
+        "RetryConfig",
+        schemars::schema_for!(RetryConfig).to_value(),
+    );
     defs.insert("Timeout".to_owned(), timeout());
-    replace(&mut defs, "SpanSpec", "unit", json!({ "type": "string", "enum": units() }));
-    replace(&mut defs, "SpanSpec", "amount", json!({ "type": "number", "minimum": 0 }));
+    replace(
+        &mut defs,
+        "SpanSpec",
+        "unit",
+        json!({ "type": "string", "enum": units() }),
+    );
+    replace(
+        &mut defs,
+        "SpanSpec",
+        "amount",
+        json!({ "type": "number", "minimum": 0 }),
+    );
 
     let condition = json!({ "anyOf": [{ "$ref": "#/$defs/Condition" }, { "type": "null" }] });
     for (def, field) in [
@@ -39,19 +53,63 @@ pub fn schema() -> Value {
     ] {
         describe_as(&mut defs, def, field, condition.clone());
     }
-    describe_as(&mut defs, "Goal", "conditions", json!({ "$ref": "#/$defs/Condition" }));
-    describe_as(&mut defs, "Trigger", "filters", json!({ "type": ["array", "null"], "items": { "$ref": "#/$defs/Condition" } }));
-    describe_as(&mut defs, "Step", "retryConfig", json!({ "anyOf": [{ "$ref": "#/$defs/RetryConfig" }, { "type": "null" }] }));
-    describe_as(&mut defs, "Step", "timeout", json!({ "anyOf": [{ "$ref": "#/$defs/Timeout" }, { "type": "null" }] }));
-    describe_as(&mut defs, "Step", "config", json!({ "type": ["object", "null"] }));
-    describe_as(&mut defs, "Trigger", "config", json!({ "type": ["object", "null"] }));
+    describe_as(
+        &mut defs,
+        "Goal",
+        "conditions",
+        json!({ "$ref": "#/$defs/Condition" }),
+    );
+    describe_as(
+        &mut defs,
+        "Trigger",
+        "filters",
+        json!({ "type": ["array", "null"], "items": { "$ref": "#/$defs/Condition" } }),
+    );
+    describe_as(
+        &mut defs,
+        "Step",
+        "retryConfig",
+        json!({ "anyOf": [{ "$ref": "#/$defs/RetryConfig" }, { "type": "null" }] }),
+    );
+    describe_as(
+        &mut defs,
+        "Step",
+        "timeout",
+        json!({ "anyOf": [{ "$ref": "#/$defs/Timeout" }, { "type": "null" }] }),
+    );
+    describe_as(
+        &mut defs,
+        "Step",
+        "config",
+        json!({ "type": ["object", "null"] }),
+    );
+    describe_as(
+        &mut defs,
+        "Trigger",
+        "config",
+        json!({ "type": ["object", "null"] }),
+    );
 
-    let rows = actions::ALL.iter().map(|entry| (entry.kind, (entry.schema)().to_value()));
+    let rows = actions::ALL
+        .iter()
+        .map(|entry| (entry.kind, (entry.schema)().to_value()));
     let kinds = dispatch(&mut defs, "Step", "action", rows.collect());
-    describe_as(&mut defs, "Step", "type", json!({ "type": "string", "enum": kinds }));
-    let rows = triggers::ALL.iter().map(|entry| (entry.kind, (entry.schema)().to_value()));
+    describe_as(
+        &mut defs,
+        "Step",
+        "type",
+        json!({ "type": "string", "enum": kinds }),
+    );
+    let rows = triggers::ALL
+        .iter()
+        .map(|entry| (entry.kind, (entry.schema)().to_value()));
     dispatch(&mut defs, "Trigger", "trigger", rows.collect());
-    describe_as(&mut defs, "Trigger", "type", json!({ "type": "string", "minLength": 1 }));
+    describe_as(
+        &mut defs,
+        "Trigger",
+        "type",
+        json!({ "type": "string", "minLength": 1 }),
+    );
 
     root["$id"] = json!(ID);
     root["title"] = json!("Waypost workflow");
@@ -71,8 +129,9 @@ pub fn describe() -> Value {
         row["timed"] = json!(entry.timed);
         row
     });
-    let actions =
-        actions::ALL.iter().map(|entry| row(entry.kind, entry.title, (entry.schema)().to_value()));
+    let actions = actions::ALL
+        .iter()
+        .map(|entry| row(entry.kind, entry.title, (entry.schema)().to_value()));
     let operators = Operator::ALL.iter().map(|row| {
         let takes = format!("{:?}", row.takes).to_lowercase();
         json!({ "name": row.name, "takes": takes, "docs": row.doc })
@@ -91,7 +150,9 @@ pub fn describe() -> Value {
 
 /// The wait types, as the schema of `wait` spells them out.
 fn waits() -> Vec<Value> {
-    let Some(entry) = actions::find("wait") else { return Vec::new() };
+    let Some(entry) = actions::find("wait") else {
+        return Vec::new();
+    };
     let schema = (entry.schema)().to_value();
     let mut found = Vec::new();
     let mut open = vec![&schema];
@@ -149,9 +210,18 @@ fn timeout() -> Value {
 
 fn units() -> Vec<String> {
     let known = [
-        "milliseconds", "seconds", "minutes", "hours", "days", "weeks", "months", "years",
+        "milliseconds",
+        "seconds",
+        "minutes",
+        "hours",
+        "days",
+        "weeks",
+        "months",
+        "years",
     ];
-    let forms = known.iter().flat_map(|unit| [(*unit).to_owned(), unit[..unit.len() - 1].to_owned()]);
+    let forms = known
+        .iter()
+        .flat_map(|unit| [(*unit).to_owned(), unit[..unit.len() - 1].to_owned()]);
     forms
         .filter(|unit| Unit::parse(unit).is_ok())
         .flat_map(|unit| [unit.to_ascii_uppercase(), unit])
@@ -185,10 +255,20 @@ fn dispatch(
     for (kind, schema) in rows {
         let name = format!("{prefix}.{kind}");
         // Without config a step has an empty one, which may lack what is required.
-        let required = schema["required"].as_array().is_some_and(|fields| !fields.is_empty());
-        let must: &[&str] = if required && def == "Step" { &["config"] } else { &[] };
+        let required = schema["required"]
+            .as_array()
+            .is_some_and(|fields| !fields.is_empty());
+        let must: &[&str] = if required && def == "Step" {
+            &["config"]
+        } else {
+            &[]
+        };
         let inner = json!({ "$ref": format!("#/$defs/{name}") });
-        let inner = if must.is_empty() { json!({ "anyOf": [inner, { "type": "null" }] }) } else { inner };
+        let inner = if must.is_empty() {
+            json!({ "anyOf": [inner, { "type": "null" }] })
+        } else {
+            inner
+        };
         embed(defs, &name, schema);
         let spellings = spellings(kind);
         rules.push(json!({
@@ -203,7 +283,10 @@ fn dispatch(
 
 /// Puts a schema among the definitions, its own definitions beside it under names of their own.
 fn embed(defs: &mut Map<String, Value>, name: &str, mut schema: Value) {
-    let mut own = match schema.as_object_mut().and_then(|schema| schema.remove("$defs")) {
+    let mut own = match schema
+        .as_object_mut()
+        .and_then(|schema| schema.remove("$defs"))
+    {
         Some(Value::Object(own)) => own,
         _ => Map::new(),
     };
@@ -265,11 +348,17 @@ fn widen(schema: &mut Value, defs: &mut Map<String, Value>) {
         Value::Object(members) => {
             let upper = |word: &Value| word.as_str().map(|word| json!(word.to_ascii_uppercase()));
             if let Some(word) = members.remove("const") {
-                let both = [Some(word.clone()), upper(&word).filter(|upper| *upper != word)];
+                let both = [
+                    Some(word.clone()),
+                    upper(&word).filter(|upper| *upper != word),
+                ];
                 members.insert("enum".to_owned(), both.into_iter().flatten().collect());
             } else if let Some(Value::Array(all)) = members.get_mut("enum") {
-                let more: Vec<Value> =
-                    all.iter().filter_map(upper).filter(|word| !all.contains(word)).collect();
+                let more: Vec<Value> = all
+                    .iter()
+                    .filter_map(upper)
+                    .filter(|word| !all.contains(word))
+                    .collect();
                 all.extend(more);
             }
             let target = members.get("$ref").and_then(Value::as_str);

@@ -33,12 +33,16 @@ pub struct Meeting {
 
 impl Flow {
     fn next(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
-        self.ways[step].iter().flat_map(|way| way.arms.iter().copied())
+        self.ways[step]
+            .iter()
+            .flat_map(|way| way.arms.iter().copied())
     }
 
     /// Each step's successors, each once.
     fn edges(&self) -> Vec<BTreeSet<usize>> {
-        (0..self.ways.len()).map(|step| self.next(step).collect()).collect()
+        (0..self.ways.len())
+            .map(|step| self.next(step).collect())
+            .collect()
     }
 
     /// Steps that no way from a root leads to, in order.
@@ -69,14 +73,21 @@ impl Flow {
             seen
         };
         let reach: Vec<Vec<bool>> = (0..edges.len())
-            .map(|step| if self.stops[step] { vec![false; edges.len()] } else { moving(step) })
+            .map(|step| {
+                if self.stops[step] {
+                    vec![false; edges.len()]
+                } else {
+                    moving(step)
+                }
+            })
             .collect();
         let mut found: Vec<Vec<usize>> = Vec::new();
         let mut told = vec![false; edges.len()];
         for step in 0..edges.len() {
             if reach[step][step] && !told[step] {
-                let members: Vec<usize> =
-                    (step..edges.len()).filter(|&s| reach[step][s] && reach[s][step]).collect();
+                let members: Vec<usize> = (step..edges.len())
+                    .filter(|&s| reach[step][s] && reach[s][step])
+                    .collect();
                 members.iter().for_each(|member| told[*member] = true);
                 found.push(members);
             }
@@ -95,8 +106,9 @@ impl Flow {
                 // First without stopping at joins, to see which of them belong to this fork at all: a
                 // join that only one arm comes to is part of that arm.
                 let free = self.shared(&edges, fork, way, &vec![false; edges.len()]);
-                let own: Vec<bool> =
-                    (0..edges.len()).map(|step| self.joins[step] && free[step]).collect();
+                let own: Vec<bool> = (0..edges.len())
+                    .map(|step| self.joins[step] && free[step])
+                    .collect();
                 for (step, own) in own.iter().enumerate() {
                     lonely[step] &= !own;
                 }
@@ -114,7 +126,10 @@ impl Flow {
             }
         }
         meetings.sort_by_key(|meeting| meeting.step);
-        (meetings, (0..lonely.len()).filter(|step| lonely[*step]).collect())
+        (
+            meetings,
+            (0..lonely.len()).filter(|step| lonely[*step]).collect(),
+        )
     }
 
     /// Steps that two or more arms of the way can come to, not going through the fork again, and not
@@ -127,8 +142,12 @@ impl Flow {
         ends: &[bool],
     ) -> Vec<bool> {
         let mut labels: Vec<[Option<usize>; 2]> = vec![[None; 2]; edges.len()];
-        let mut open: Vec<(usize, usize)> =
-            way.arms.iter().enumerate().map(|(arm, step)| (*step, arm)).collect();
+        let mut open: Vec<(usize, usize)> = way
+            .arms
+            .iter()
+            .enumerate()
+            .map(|(arm, step)| (*step, arm))
+            .collect();
         while let Some((step, arm)) = open.pop() {
             if step == fork {
                 continue;
@@ -157,7 +176,14 @@ mod tests {
         Flow {
             ways: ways
                 .iter()
-                .map(|lists| lists.iter().map(|arms| Way { arms: arms.to_vec() }).collect())
+                .map(|lists| {
+                    lists
+                        .iter()
+                        .map(|arms| Way {
+                            arms: arms.to_vec(),
+                        })
+                        .collect()
+                })
                 .collect(),
             stops: flags(stops),
             joins: flags(joins),
@@ -167,21 +193,44 @@ mod tests {
 
     #[test]
     fn reachability_and_cycles() {
-        let graph = flow(&[&[&[1]], &[&[2], &[3]], &[&[1]], &[], &[&[5]], &[&[4]]], &[], &[]);
+        let graph = flow(
+            &[&[&[1]], &[&[2], &[3]], &[&[1]], &[], &[&[5]], &[&[4]]],
+            &[],
+            &[],
+        );
         assert_eq!(graph.unreachable(), [4, 5]);
         assert_eq!(graph.spinning(), [vec![1, 2], vec![4, 5]]);
-        let waits = flow(&[&[&[1]], &[&[2], &[3]], &[&[1]], &[], &[&[4]], &[]], &[2], &[]);
+        let waits = flow(
+            &[&[&[1]], &[&[2], &[3]], &[&[1]], &[], &[&[4]], &[]],
+            &[2],
+            &[],
+        );
         assert_eq!(waits.spinning(), [vec![4]]);
     }
 
     /// (ways, joins, steps where branches meet unawares, joins without a fork)
     #[test]
     fn meetings() {
-        type Row<'a> = (&'a [&'a [&'a [usize]]], &'a [usize], &'a [usize], &'a [usize]);
+        type Row<'a> = (
+            &'a [&'a [&'a [usize]]],
+            &'a [usize],
+            &'a [usize],
+            &'a [usize],
+        );
         let rows: &[Row<'_>] = &[
             // a diamond; what lies behind the meeting is not told again
-            (&[&[&[1, 2]], &[&[3]], &[&[3]], &[&[4]], &[]], &[], &[3], &[]),
-            (&[&[&[1, 2]], &[&[3]], &[&[3]], &[&[4]], &[]], &[3], &[], &[]),
+            (
+                &[&[&[1, 2]], &[&[3]], &[&[3]], &[&[4]], &[]],
+                &[],
+                &[3],
+                &[],
+            ),
+            (
+                &[&[&[1, 2]], &[&[3]], &[&[3]], &[&[4]], &[]],
+                &[3],
+                &[],
+                &[],
+            ),
             // alternatives are no fork
             (&[&[&[1], &[2]], &[&[3]], &[&[3]], &[]], &[], &[], &[]),
             (&[&[&[1], &[2]], &[&[3]], &[&[3]], &[]], &[3], &[], &[3]),
@@ -189,13 +238,29 @@ mod tests {
             (&[&[&[1, 2]], &[&[2]], &[]], &[], &[2], &[]),
             // an inner fork with its join inside one arm of an outer one
             (
-                &[&[&[1, 5]], &[&[2, 3]], &[&[4]], &[&[4]], &[&[6]], &[&[6]], &[]],
+                &[
+                    &[&[1, 5]],
+                    &[&[2, 3]],
+                    &[&[4]],
+                    &[&[4]],
+                    &[&[6]],
+                    &[&[6]],
+                    &[],
+                ],
                 &[4],
                 &[6],
                 &[],
             ),
             (
-                &[&[&[1, 5]], &[&[2, 3]], &[&[4]], &[&[4]], &[&[6]], &[&[6]], &[]],
+                &[
+                    &[&[1, 5]],
+                    &[&[2, 3]],
+                    &[&[4]],
+                    &[&[4]],
+                    &[&[6]],
+                    &[&[6]],
+                    &[],
+                ],
                 &[4, 6],
                 &[],
                 &[],
@@ -203,7 +268,12 @@ mod tests {
             // back through the fork itself is a new visit
             (&[&[&[1, 2]], &[&[0]], &[]], &[], &[], &[]),
             // a cycle behind the meeting
-            (&[&[&[1, 2]], &[&[3]], &[&[3]], &[&[4]], &[&[3]]], &[], &[3], &[]),
+            (
+                &[&[&[1, 2]], &[&[3]], &[&[3]], &[&[4]], &[&[3]]],
+                &[],
+                &[3],
+                &[],
+            ),
         ];
         for (ways, joins, meet, lonely) in rows {
             let (meetings, alone) = flow(ways, &[], joins).forks();

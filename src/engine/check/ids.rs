@@ -18,7 +18,10 @@ pub fn check(definition: &Definition, found: &mut Vec<Problem>) {
         found.push(Problem::error(codes::INVALID_ID, "id", message).hint(hint));
     }
     let listed = definition.triggers.iter().enumerate().map(|(i, trigger)| {
-        let id = trigger.id.clone().unwrap_or_else(|| format!("trigger-{}", i + 1));
+        let id = trigger
+            .id
+            .clone()
+            .unwrap_or_else(|| format!("trigger-{}", i + 1));
         (format!("triggers[{i}]"), id, trigger.id.is_some())
     });
     let single = definition.trigger.iter().map(|trigger| {
@@ -27,20 +30,24 @@ pub fn check(definition: &Definition, found: &mut Vec<Problem>) {
     });
     unique(single.chain(listed), "triggers", found);
     let goals = definition.goals.iter().enumerate();
-    unique(goals.map(|(i, goal)| (format!("goals[{i}]"), goal.id.clone(), true)), "goals", found);
+    unique(
+        goals.map(|(i, goal)| (format!("goals[{i}]"), goal.id.clone(), true)),
+        "goals",
+        found,
+    );
     for (i, step) in definition.actions.iter().enumerate() {
         well_formed(&step.id, &format!("actions[{i}].id"), found);
     }
 }
 
-fn unique(
-    ids: impl Iterator<Item = (String, String, bool)>,
-    what: &str,
-    found: &mut Vec<Problem>,
-) {
+fn unique(ids: impl Iterator<Item = (String, String, bool)>, what: &str, found: &mut Vec<Problem>) {
     let mut seen = HashSet::new();
     for (place, id, written) in ids {
-        let path = if written { format!("{place}.id") } else { place };
+        let path = if written {
+            format!("{place}.id")
+        } else {
+            place
+        };
         well_formed(&id, &path, found);
         if !seen.insert(id.clone()) {
             let message = format!("two {what} have the id {}", quoted(&id));
@@ -55,7 +62,10 @@ fn well_formed(id: &str, path: &str, found: &mut Vec<Problem>) -> bool {
     } else if id.chars().nth(MAX_ID).is_some() {
         format!("the id is longer than {MAX_ID} characters")
     } else if id.trim() != id || id.chars().any(char::is_control) {
-        format!("the id {} begins or ends with a blank, or holds a control character", quoted(id))
+        format!(
+            "the id {} begins or ends with a blank, or holds a control character",
+            quoted(id)
+        )
     } else {
         return true;
     };

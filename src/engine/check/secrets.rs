@@ -71,12 +71,15 @@ impl Walk<'_, '_> {
             let message = "looks like a secret in plain text";
             let hint = "store it with \"waypost secrets\" and write {{secrets.name}}";
             let code = codes::SECRET_IN_PLAIN_TEXT;
-            self.found.push(Problem::warning(code, path, message).hint(hint));
+            self.found
+                .push(Problem::warning(code, path, message).hint(hint));
         }
         if !reads.secrets.is_empty() && !self.may_hold_secrets(path) {
             let message = "a secret may not stand here";
-            let hint = "secrets.* belongs into the url, headers or auth of a step that goes outside";
-            self.found.push(Problem::error(codes::SECRET_MISPLACED, path, message).hint(hint));
+            let hint =
+                "secrets.* belongs into the url, headers or auth of a step that goes outside";
+            self.found
+                .push(Problem::error(codes::SECRET_MISPLACED, path, message).hint(hint));
         }
         for id in reads.steps.iter().filter(|id| !self.steps.has(id)) {
             self.found.push(self.steps.unknown(id, path));
@@ -85,7 +88,9 @@ impl Walk<'_, '_> {
 
     /// `actions[3].config.headers...` of a step that goes outside, or whose action nobody knows yet.
     fn may_hold_secrets(&self, path: &str) -> bool {
-        let Some((step, field)) = place(path) else { return false };
+        let Some((step, field)) = place(path) else {
+            return false;
+        };
         let outside = match self.steps.classes.get(step) {
             Some(Some(class)) => matches!(class, Class::Outside(_)),
             _ => true,
@@ -103,12 +108,24 @@ fn place(path: &str) -> Option<(usize, &str)> {
 
 /// Whether the value is what a caller proves itself by.
 fn is_credential(path: &str, key: &str) -> bool {
-    let Some((_, field)) = place(path) else { return false };
-    let key: String =
-        key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let Some((_, field)) = place(path) else {
+        return false;
+    };
+    let key: String = key
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
     let ends = |ends: &[&str]| ends.iter().any(|end| key.ends_with(end));
     match field {
-        "headers" => ends(&["authorization", "apikey", "token", "secret", "password", "cookie"]),
+        "headers" => ends(&[
+            "authorization",
+            "apikey",
+            "token",
+            "secret",
+            "password",
+            "cookie",
+        ]),
         "auth" => ends(&["password", "token", "secret", "key"]),
         _ => false,
     }

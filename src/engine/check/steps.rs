@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::codes;
 use super::ways::Steps;
-use crate::catalog::{action::Class, finding::quoted, trigger, triggers};
+use crate::catalog::{action::Class, actions, config, finding::quoted, trigger, triggers};
 use crate::model::{
     problem::Problem,
     transition::Policy,
@@ -25,7 +25,7 @@ const PAYMENTS: &[&str] = &[
 /// Operators that ask only whether there is something.
 const MERE_PRESENCE: &[&str] = &["exists", "is_not_empty", "not_exists", "is_empty"];
 
-/// Policies, splits and templates of the steps.
+/// Unknown fields, policies and templates of the steps.
 pub fn check(
     definition: &Definition,
     steps: &Steps<'_>,
@@ -35,10 +35,10 @@ pub fn check(
     for (i, step) in definition.actions.iter().enumerate() {
         let path = format!("actions[{i}]");
         policy(step, steps.classes[i], &path, found);
-        match &*step.kind {
-            "split" => percentages(&step.config, &path, found),
-            "random_path" => weights(&step.config, &path, found),
-            _ => {}
+        if let Some(entry) = actions::find(&step.kind) {
+            let schema = (entry.schema)();
+            let at = format!("{path}.config");
+            found.extend(config::unknown_fields(&schema, &step.config, &at));
         }
         let template = step.config.get("templateId").and_then(Value::as_str);
         if let (Some(id), Some(known)) = (template, templates)
@@ -65,62 +65,6 @@ fn policy(step: &Step, class: Option<Class>, path: &str, found: &mut Vec<Problem
     }
 }
 
-/// The numbers called `field` of the objects in the lists of a config, with their paths.
-fn numbers<'v>(config: &'v Value, path: &str, field: &str) -> Vec<(String, &'v Value)> {
-    let mut found = Vec::new();
-    for (list, items) in config.as_object().into_iter().flatten() {
-        for (i, item) in items.as_array().into_iter().flatten().enumerate() {
-            if let Some(number) = item.get(field) {
-                found.push((format!("{path}.config.{list}[{i}].{field}"), number));
-            }
-        }
-    }
-    found
-}
-
-fn percentages(config: &Value, path: &str, found: &mut Vec<Problem>) {
-    if config.get("splitType").and_then(Value::as_str) == Some("conditional") {
-        return;
-    }
-    let parts = numbers(config, path, "percentage");
-    let mut total = 0.0;
-    for (at, value) in &parts {
-        match value.as_f64() {
-            Some(part) if part >= 0.0 => total += part,
-            Some(_) => {
-                let message = "a percentage is not negative";
-                found.push(Problem::error(codes::PERCENTAGES, at.clone(), message));
-                return;
-            }
-            None => return, // the compiler says so
-        }
-    }
-    if !parts.is_empty() && (total - 100.0_f64).abs() > 0.01 {
-        let rounded = (total * 100.0).round() / 100.0;
-        let message = format!("the percentages total {rounded}, not 100");
-        let at = format!("{path}.config.branches");
-        found.push(Problem::error(codes::PERCENTAGES, at, message));
-    }
-}
-
-fn weights(config: &Value, path: &str, found: &mut Vec<Problem>) {
-    let parts = numbers(config, path, "weight");
-    let mut total = 0.0;
-    for (at, value) in &parts {
-        let Some(weight) = value.as_f64() else { return };
-        if weight < 0.0 {
-            let message = "a weight is not negative";
-            found.push(Problem::error(codes::WEIGHTS, at.clone(), message));
-            return;
-        }
-        total += weight;
-    }
-    if !parts.is_empty() && total <= 0.0 {
-        let message = "no path has a weight above 0, so none could be drawn";
-        found.push(Problem::error(codes::WEIGHTS, format!("{path}.config"), message));
-    }
-}
-
 /// Goals: those that go nowhere, and those that are met before they are set.
 pub fn goals(definition: &Definition, found: &mut Vec<Problem>) {
     let settings = definition.enrollment_settings.as_ref();
@@ -129,12 +73,15 @@ pub fn goals(definition: &Definition, found: &mut Vec<Problem>) {
         let goes = matches!(
             &goal.on_achievement,
             Some(
-                OnAchievement::GoTo { action: GoalWord::Goto, .. }
-                    | OnAchievement::Word(GoalWord::Goto)
+                OnAchievement::GoTo {
+                    action: GoalWord::Goto,
+                    ..
+                } | OnAchievement::Word(GoalWord::Goto)
             )
         );
         if goes && always_exit {
-            let message = "removeOnGoalAchievement makes every goal an exit; this one wants to go on";
+            let message =
+                "removeOnGoalAchievement makes every goal an exit; this one wants to go on";
             let path = format!("goals[{i}].onAchievement");
             let hint = "take removeOnGoalAchievement out, or write \"exit\" here";
             found.push(Problem::error(codes::GOTO_NEVER, path, message).hint(hint));
@@ -163,12 +110,17 @@ pub fn goals(definition: &Definition, found: &mut Vec<Problem>) {
 fn gather<'v>(condition: &'v Value, leaves: &mut Vec<(&'v str, &'v str)>, depth: usize) {
     if let Some(inner) = condition.get("conditions").and_then(Value::as_array) {
         if depth < 64 {
-            inner.iter().for_each(|condition| gather(condition, leaves, depth + 1));
+            inner
+                .iter()
+                .for_each(|condition| gather(condition, leaves, depth + 1));
         }
         return;
     }
     let word = |key| condition.get(key).and_then(Value::as_str);
-    leaves.push((word("field").unwrap_or_default(), word("operator").unwrap_or_default()));
+    leaves.push((
+        word("field").unwrap_or_default(),
+        word("operator").unwrap_or_default(),
+    ));
 }
 
 /// Triggers and the settings of enrollment.
@@ -177,7 +129,10 @@ pub fn entry(definition: &Definition, found: &mut Vec<Problem>) {
         let message = "the workflow has no trigger, so only enroll brings contacts in";
         found.push(Problem::warning(codes::NO_TRIGGER, "", message));
     }
-    let single = definition.trigger.iter().map(|trigger| ("trigger".to_owned(), trigger));
+    let single = definition
+        .trigger
+        .iter()
+        .map(|trigger| ("trigger".to_owned(), trigger));
     let listed = definition.triggers.iter().enumerate();
     let listed = listed.map(|(i, trigger)| (format!("triggers[{i}]"), trigger));
     for (path, trigger) in single.chain(listed) {
@@ -187,7 +142,11 @@ pub fn entry(definition: &Definition, found: &mut Vec<Problem>) {
         && settings.enrollment_window.is_some()
         && settings.enrollment_limit.is_none()
     {
-        window("enrollmentSettings.enrollmentWindow", "enrollmentLimit", found);
+        window(
+            "enrollmentSettings.enrollmentWindow",
+            "enrollmentLimit",
+            found,
+        );
     }
     if let (Some(from), Some(until)) = (definition.starts_at, definition.ends_at)
         && until <= from
@@ -209,7 +168,8 @@ fn one_trigger(trigger: &Trigger, path: &str, found: &mut Vec<Problem>) {
             let timed = triggers::entry(&trigger.kind).is_some_and(|entry| entry.timed);
             if timed && compiled.plan().is_none() {
                 let message = format!("without its time a {} trigger plans nothing", trigger.kind);
-                let hint = "give config.abandonmentTime, e.g. {\"amount\": 30, \"unit\": \"minutes\"}";
+                let hint =
+                    "give config.abandonmentTime, e.g. {\"amount\": 30, \"unit\": \"minutes\"}";
                 let code = codes::TIMED_TRIGGER_PLANS_NOTHING;
                 found.push(Problem::warning(code, path, message).hint(hint));
             }
@@ -220,6 +180,10 @@ fn one_trigger(trigger: &Trigger, path: &str, found: &mut Vec<Problem>) {
         && limit.time_window.is_some()
         && limit.max_per_contact.is_none()
     {
-        window(&format!("{path}.rateLimiting.timeWindow"), "maxPerContact", found);
+        window(
+            &format!("{path}.rateLimiting.timeWindow"),
+            "maxPerContact",
+            found,
+        );
     }
 }

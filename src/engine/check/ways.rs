@@ -18,9 +18,22 @@ use crate::model::{
 };
 
 /// Actions that choose their way in their config, so that `onSuccess` leads nowhere.
-const CHOOSERS: &[&str] = &["end_workflow", "go_to", "if_else", "parallel", "random_path", "split"];
+const CHOOSERS: &[&str] = &[
+    "end_workflow",
+    "go_to",
+    "if_else",
+    "parallel",
+    "random_path",
+    "split",
+];
 /// Config fields of these that are a list of step ids.
-const LISTS: &[&str] = &["actions", "branches", "defaultBranch", "falseBranch", "trueBranch"];
+const LISTS: &[&str] = &[
+    "actions",
+    "branches",
+    "defaultBranch",
+    "falseBranch",
+    "trueBranch",
+];
 
 /// Step ids and what their actions say of themselves.
 #[derive(Debug)]
@@ -35,7 +48,9 @@ pub struct Steps<'d> {
 impl Resolve for Steps<'_> {
     fn step(&self, id: &str, path: &str) -> Result<u32, Problem> {
         let index = self.index.get(id).copied();
-        index.and_then(|index| u32::try_from(index).ok()).ok_or_else(|| self.unknown(id, path))
+        index
+            .and_then(|index| u32::try_from(index).ok())
+            .ok_or_else(|| self.unknown(id, path))
     }
 }
 
@@ -44,11 +59,25 @@ impl<'d> Steps<'d> {
     #[must_use]
     pub fn of(definition: &'d Definition) -> Self {
         let steps = &definition.actions[..];
-        let index = steps.iter().enumerate().rev().map(|(i, step)| (&*step.id, i)).collect();
-        let mut this = Self { index, steps, classes: Vec::new(), targets: Vec::new() };
+        let index = steps
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(i, step)| (&*step.id, i))
+            .collect();
+        let mut this = Self {
+            index,
+            steps,
+            classes: Vec::new(),
+            targets: Vec::new(),
+        };
         let compiled = steps.iter().map(|step| {
             let action = actions::find(&step.kind).and_then(|e| (e.compile)(step, &this).ok())?;
-            let targets = action.targets().into_iter().map(|target| target as usize).collect();
+            let targets = action
+                .targets()
+                .into_iter()
+                .map(|target| target as usize)
+                .collect();
             Some((action.class(), targets))
         });
         let (classes, targets) = compiled
@@ -78,23 +107,35 @@ impl<'d> Steps<'d> {
             .goals
             .iter()
             .filter_map(|goal| match &goal.on_achievement {
-                Some(OnAchievement::GoTo { action: GoalWord::Goto, step_id: Some(id) }) => {
-                    self.index.get(&**id).copied()
-                }
+                Some(OnAchievement::GoTo {
+                    action: GoalWord::Goto,
+                    step_id: Some(id),
+                }) => self.index.get(&**id).copied(),
                 _ => None,
             })
             .collect();
-        let start = definition.start_step_id.as_deref().and_then(|id| self.index.get(id).copied());
+        let start = definition
+            .start_step_id
+            .as_deref()
+            .and_then(|id| self.index.get(id).copied());
         if !self.steps.is_empty() {
             roots.push(start.unwrap_or(0));
         }
-        let ways = (0..self.steps.len()).map(|step| self.ways(step, found)).collect();
+        let ways = (0..self.steps.len())
+            .map(|step| self.ways(step, found))
+            .collect();
         // A step that does not compile may well be a wait: no finding follows from not knowing.
-        let stops = self.classes.iter().map(|class| {
-            matches!(class, None | Some(Class::Wait | Class::Outside(_)))
-        });
+        let stops = self
+            .classes
+            .iter()
+            .map(|class| matches!(class, None | Some(Class::Wait | Class::Outside(_))));
         let joins = self.steps.iter().map(|step| step.join.is_some());
-        Flow { ways, stops: stops.collect(), joins: joins.collect(), roots }
+        Flow {
+            ways,
+            stops: stops.collect(),
+            joins: joins.collect(),
+            roots,
+        }
     }
 
     fn ways(&self, number: usize, found: &mut Vec<Problem>) -> Vec<Way> {
@@ -113,7 +154,8 @@ impl<'d> Steps<'d> {
             // A step that is skipped goes on along `onSuccess` whatever it is.
             if chooses && name == "onSuccess" && step.execute_if.is_none() {
                 if !ids.is_empty() {
-                    let message = format!("a step of type {} never goes along this list", step.kind);
+                    let message =
+                        format!("a step of type {} never goes along this list", step.kind);
                     let at = join(&path, name);
                     found.push(Problem::warning(codes::UNUSED_LIST, at, message));
                 }
@@ -128,7 +170,9 @@ impl<'d> Steps<'d> {
         for (path, ids) in lists {
             let mut arms = Vec::new();
             for (i, id) in ids.iter().enumerate() {
-                let Some(index) = self.index.get(id).copied() else { continue };
+                let Some(index) = self.index.get(id).copied() else {
+                    continue;
+                };
                 if arms.contains(&index) {
                     let message = format!("{} stands twice in one list", quoted(id));
                     let at = format!("{path}[{i}]");
@@ -201,7 +245,8 @@ pub fn check(definition: &Definition, steps: &Steps<'_>, found: &mut Vec<Problem
         let (step, fork) = (name(meeting.step), name(meeting.fork));
         let message = format!("several branches of the fork at {fork} come to {step}");
         let path = format!("actions[{}]", meeting.step);
-        let hint = "say what it waits for: \"join\": \"all\", \"any\", \"each\" or {\"atLeast\": n}";
+        let hint =
+            "say what it waits for: \"join\": \"all\", \"any\", \"each\" or {\"atLeast\": n}";
         found.push(Problem::error(codes::JOIN_MISSING, path, message).hint(hint));
     }
     for step in lonely {
