@@ -189,6 +189,8 @@ pub struct ActionEntry {
 
 impl Debug for ActionEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ActionEntry").field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("ActionEntry")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }

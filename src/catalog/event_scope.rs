@@ -52,11 +52,13 @@ pub fn envelope(event: &Event) -> Value {
 /// What segments name below a value; missing and null are none.
 #[must_use]
 pub fn descend<'a>(value: &'a Value, segments: &[Segment]) -> Option<Cow<'a, Value>> {
-    let found = segments.iter().try_fold(value, |value, segment| match value {
-        Value::Object(map) => map.get(segment.key()),
-        Value::Array(items) => items.get(segment.key().parse::<usize>().ok()?),
-        _ => None,
-    });
+    let found = segments
+        .iter()
+        .try_fold(value, |value, segment| match value {
+            Value::Object(map) => map.get(segment.key()),
+            Value::Array(items) => items.get(segment.key().parse::<usize>().ok()?),
+            _ => None,
+        });
     found.filter(|value| !value.is_null()).map(Cow::Borrowed)
 }
 

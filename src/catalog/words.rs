@@ -1,78 +1,27 @@
 //! Compiles the words of the language where they stand in a config, and says where they are wrong.
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::{
+    action::{Failure, Resolve, StepContext},
+    config,
+};
 use crate::model::{
     condition::{Condition, ConditionSpec},
-    nearest::did_you_mean,
-    problem::{Problem, join},
+    problem::Problem,
     span::Span,
-    template::Template,
+    template::{Escape, Template, TemplateError, ValueTemplate},
     workflow::{SpanSpec, Step},
 };
 
 /// Reads a step's config into its struct; an unknown field names the nearest known one.
 ///
 /// # Errors
-/// The problem's path starts with `config`.
-pub fn config<T: DeserializeOwned>(step: &Step) -> Result<T, Vec<Problem>> {
-    let empty = Value::Object(serde_json::Map::new());
-    let value = if step.config.is_null() { &empty } else { &step.config };
-    read(value, "config").map_err(|problem| vec![problem])
-}
-
-/// Reads JSON into a struct; the problem's path starts with `path`.
-///
-/// # Errors
-/// The first thing that does not fit.
-pub fn read<T: DeserializeOwned>(value: &Value, path: &str) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let at = match error.path().to_string() {
-            at if at == "." => path.to_owned(),
-            at => join(path, &at),
-        };
-        from_serde(&error.into_inner().to_string(), &at)
-    })
-}
-
-/// Turns serde's words about a field into a problem with a code of its own.
-fn from_serde(text: &str, path: &str) -> Problem {
-    let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
-    let (code, at_field) = if text.starts_with("unknown field") {
-        ("unknown_field", true)
-    } else if text.starts_with("unknown variant") {
-        ("unknown_value", false)
-    } else if text.starts_with("missing field") {
-        ("missing_field", true)
-    } else {
-        ("invalid_value", false)
-    };
-    let Some((first, known)) = quoted.split_first() else {
-        return Problem::error(code, path, text);
-    };
-    let path = match path.rsplit_once('.') {
-        Some((_, last)) if last == *first => path.to_owned(),
-        _ if at_field => join(path, first),
-        _ => path.to_owned(),
-    };
-    match code {
-        "unknown_field" => {
-            let near = did_you_mean(first, known.iter().copied());
-            let hint = near.or_else(|| match known {
-                [] => Some("it takes no settings".to_owned()),
-                known => Some(format!("known here: {}", known.join(", "))),
-            });
-            Problem::error(code, path, format!("unknown field \"{first}\"")).maybe_hint(hint)
-        }
-        "unknown_value" => {
-            let near = did_you_mean(first, known.iter().copied());
-            let hint = near.or_else(|| Some(format!("one of: {}", known.join(", "))));
-            Problem::error(code, path, format!("\"{first}\" is not known here")).maybe_hint(hint)
-        }
-        "missing_field" => Problem::error(code, path, format!("\"{first}\" is missing")),
-        _ => Problem::error(code, path, text),
-    }
+/// Problems whose paths start with `config`.
+pub fn config<T: DeserializeOwned + JsonSchema>(step: &Step) -> Result<T, Vec<Problem>> {
+    config::read(&step.config, "config")
 }
 
 /// Compiles a condition.
@@ -80,8 +29,16 @@ fn from_serde(text: &str, path: &str) -> Problem {
 /// # Errors
 /// All that is wrong in it, with paths that start with `path`.
 pub fn condition(value: &Value, path: &str) -> Result<Condition, Vec<Problem>> {
-    let spec: ConditionSpec = read(value, path).map_err(|problem| vec![problem])?;
-    Condition::compile(&spec).map_err(|problems| within(problems, path))
+    Condition::compile(&ConditionSpec(value.clone())).map_err(|problems| within(problems, path))
+}
+
+/// Compiles a list of conditions all of which must hold.
+///
+/// # Errors
+/// All that is wrong in them, with paths that start with `path`.
+pub fn conditions(values: &[Value], path: &str) -> Result<Condition, Vec<Problem>> {
+    let specs: Vec<ConditionSpec> = values.iter().cloned().map(ConditionSpec).collect();
+    Condition::compile_all(&specs).map_err(|problems| within(problems, path))
 }
 
 /// Compiles a template.
@@ -90,6 +47,14 @@ pub fn condition(value: &Value, path: &str) -> Result<Condition, Vec<Problem>> {
 /// What is wrong in it, at `path`.
 pub fn template(text: &str, path: &str) -> Result<Template, Problem> {
     Template::compile(text).map_err(|problem| problem.within(path))
+}
+
+/// Compiles a JSON value whose strings may be templates.
+///
+/// # Errors
+/// All that is wrong in it, with paths that start with `path`.
+pub fn value(value: &Value, path: &str) -> Result<ValueTemplate, Vec<Problem>> {
+    ValueTemplate::compile(value).map_err(|problems| within(problems, path))
 }
 
 /// Reads a span as a definition writes it.
@@ -101,10 +66,66 @@ pub fn span(spec: &SpanSpec, path: &str) -> Result<Span, Problem> {
     Span::from_value(&value).map_err(|error| Problem::error("invalid_span", path, error.0))
 }
 
+/// A field that must be there.
+///
+/// # Errors
+/// It is not.
+pub fn required<T>(value: Option<T>, path: &str) -> Result<T, Problem> {
+    value.ok_or_else(|| {
+        let name = path.rsplit('.').next().unwrap_or(path);
+        Problem::error("missing_field", path, format!("\"{name}\" is missing"))
+    })
+}
+
 /// Puts `prefix` before the paths of all problems.
 #[must_use]
 pub fn within(problems: Vec<Problem>, prefix: &str) -> Vec<Problem> {
-    problems.into_iter().map(|problem| problem.within(prefix)).collect()
+    problems
+        .into_iter()
+        .map(|problem| problem.within(prefix))
+        .collect()
+}
+
+/// Renders a template as plain text.
+///
+/// # Errors
+/// The step's failure, `template_error`.
+pub fn text(template: &Template, cx: &StepContext<'_>) -> Result<String, Failure> {
+    rendered(template, cx, Escape::None)
+}
+
+/// Renders a template into its surroundings.
+///
+/// # Errors
+/// The step's failure, `template_error`.
+pub fn rendered(
+    template: &Template,
+    cx: &StepContext<'_>,
+    escape: Escape,
+) -> Result<String, Failure> {
+    template
+        .render(cx.scope, cx.now, cx.tz, escape)
+        .map_err(template_failure)
+}
+
+/// Fills in a value's templates.
+///
+/// # Errors
+/// The step's failure, `template_error`.
+pub fn filled(value: &ValueTemplate, cx: &StepContext<'_>) -> Result<Value, Failure> {
+    let filled = value
+        .eval(cx.scope, cx.now, cx.tz)
+        .map_err(template_failure)?;
+    Ok(filled.into_owned())
+}
+
+/// A template that failed, as a step's failure.
+#[must_use]
+pub fn template_failure(error: TemplateError) -> Failure {
+    Failure {
+        error: "template_error".into(),
+        message: error.to_string(),
+    }
 }
 
 /// Collects the problems of several parts, so that the author sees all of them at once.
@@ -122,6 +143,24 @@ impl Problems {
             }
         }
     }
+
+    /// Resolves a list of step ids that stands at `path`.
+    pub fn steps(&mut self, ids: &[String], path: &str, resolve: &dyn Resolve) -> Vec<u32> {
+        let each = ids.iter().enumerate();
+        each.filter_map(|(i, id)| self.take(resolve.step(id, &format!("{path}[{i}]"))))
+            .collect()
+    }
+
+    /// The value, if there were no problems.
+    ///
+    /// # Errors
+    /// The problems.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(self.0),
+        }
+    }
 }
 
 /// One problem or several.
@@ -137,38 +176,5 @@ impl From<Problem> for Found {
 impl From<Vec<Problem>> for Found {
     fn from(problems: Vec<Problem>) -> Self {
         Found(problems)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, serde::Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    #[allow(dead_code, reason = "only reading is tested")]
-    struct Sample {
-        wait_type: String,
-        #[serde(default)]
-        inner: Option<Box<Sample>>,
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_where_it_is() {
-        let table = [
-            (r#"{"waitTyp": "x"}"#, "unknown_field", "config.waitTyp", Some("did you mean \"waitType\"?")),
-            (r#"{}"#, "missing_field", "config.waitType", None),
-            (r#"{"waitType": 3}"#, "invalid_value", "config.waitType", None),
-            (r#"{"waitType": "a", "inner": {"waitType": "b", "zzz": 1}}"#, "unknown_field",
-             "config.inner.zzz", Some("known here: waitType, inner")),
-        ];
-        for (text, code, path, hint) in table {
-            let value: Value = serde_json::from_str(text).unwrap();
-            let problem = read::<Sample>(&value, "config").unwrap_err();
-            assert_eq!((problem.code, &*problem.path), (code, path), "{text}");
-            if let Some(hint) = hint {
-                assert_eq!(problem.hint.as_deref(), Some(hint), "{text}");
-            }
-        }
     }
 }

@@ -22,7 +22,13 @@ impl Machine<'_> {
     /// Puts a new branch, without forks, on a step.
     pub(super) fn stand(&mut self, step: u32) {
         let id = self.next_branch();
-        self.state.branches.push(Branch { id, step, forks: Vec::new(), park: None, tries: 0 });
+        self.state.branches.push(Branch {
+            id,
+            step,
+            forks: Vec::new(),
+            park: None,
+            tries: 0,
+        });
     }
 
     fn next_branch(&mut self) -> u32 {
@@ -49,7 +55,13 @@ impl Machine<'_> {
             }
             _ if self.state.branches.len() + steps.len() > MAX_BRANCHES => {
                 let message = format!("more than {MAX_BRANCHES} branches at once");
-                self.fail_for_good(at, Failure { error: "loop_limit".into(), message });
+                self.fail_for_good(
+                    at,
+                    Failure {
+                        error: "loop_limit".into(),
+                        message,
+                    },
+                );
             }
             _ => {
                 let parent = self.state.branches.remove(at);
@@ -67,7 +79,13 @@ impl Machine<'_> {
                 for step in steps {
                     let id = self.next_branch();
                     let forks = forks.clone();
-                    self.state.branches.push(Branch { id, step: *step, forks, park: None, tries: 0 });
+                    self.state.branches.push(Branch {
+                        id,
+                        step: *step,
+                        forks,
+                        park: None,
+                        tries: 0,
+                    });
                 }
                 for id in first..self.state.next_branch {
                     self.arrive(id);
@@ -81,7 +99,9 @@ impl Machine<'_> {
         let Some(at) = self.position(id) else { return };
         let join = self.state.branches[at].step;
         let rule = self.program.step(join).and_then(|step| step.join);
-        let (Some(rule), Some(depth)) = (rule, self.fork_of(at, join)) else { return };
+        let (Some(rule), Some(depth)) = (rule, self.fork_of(at, join)) else {
+            return;
+        };
         let branch = &mut self.state.branches[at];
         let fork = branch.forks[depth];
         if rule == JoinRule::Each {
@@ -106,13 +126,17 @@ impl Machine<'_> {
             // The first stands for all that come.
             Some(_) => drop(self.state.branches.remove(at)),
             None => {
-                self.state.branches[at].park = Some(Park {
-                    kind: ParkKind::Join,
-                    seq,
-                    since: self.now,
-                    until: None,
-                    limit: None,
-                });
+                let kind = ParkKind::Join;
+                self.park(
+                    at,
+                    Park {
+                        kind,
+                        seq,
+                        since: self.now,
+                        until: None,
+                        limit: None,
+                    },
+                );
             }
         }
         match rule {
@@ -131,15 +155,20 @@ impl Machine<'_> {
             let step = visit.and_then(|visit| self.program.step(visit.step));
             step.is_some_and(|step| step.joins.contains(&join))
         };
-        forks.iter().position(owns).or_else(|| forks.len().checked_sub(1))
+        forks
+            .iter()
+            .position(owns)
+            .or_else(|| forks.len().checked_sub(1))
     }
 
     /// The branch that waits at a join of a fork.
     fn waiting_at(&self, fork: i32, join: u32) -> Option<u32> {
-        let waits = |branch: &&Branch| {
-            branch.step == join && waits_for(branch, fork)
-        };
-        self.state.branches.iter().find(waits).map(|branch| branch.id)
+        let waits = |branch: &&Branch| branch.step == join && waits_for(branch, fork);
+        self.state
+            .branches
+            .iter()
+            .find(waits)
+            .map(|branch| branch.id)
     }
 
     /// The join fires: the rest of the fork is cancelled, the branch goes on.
@@ -156,7 +185,11 @@ impl Machine<'_> {
     /// The branch that waited at the join goes on, outside of the fork.
     fn leave(&mut self, fork: i32, join: u32, id: u32) {
         self.touched = true;
-        let others = self.state.branches.iter().any(|b| b.id != id && b.forks.contains(&fork));
+        let others = self
+            .state
+            .branches
+            .iter()
+            .any(|b| b.id != id && b.forks.contains(&fork));
         if let Some(visit) = self.state.forks.iter_mut().find(|visit| visit.id == fork) {
             visit.arrived.remove(&join);
             visit.fired.push(join);
@@ -177,7 +210,11 @@ impl Machine<'_> {
         while at > 0 {
             at -= 1;
             let fork = self.state.forks[at].id;
-            let branches = self.state.branches.iter().filter(|b| b.forks.contains(&fork));
+            let branches = self
+                .state
+                .branches
+                .iter()
+                .filter(|b| b.forks.contains(&fork));
             let (mut any, mut active, mut joins) = (false, false, Vec::new());
             for branch in branches {
                 any = true;
@@ -191,12 +228,24 @@ impl Machine<'_> {
                 self.state.forks.remove(at);
             } else if !active {
                 // Of several, the one that no other leads to comes first.
-                let joins_at = |join: u32| joins.iter().any(|(other, _)| {
-                    *other != join && self.program.leads(*other, join)
-                });
-                let next = joins.iter().find(|(join, _)| !joins_at(*join)).or(joins.first());
+                let joins_at = |join: u32| {
+                    joins
+                        .iter()
+                        .any(|(other, _)| *other != join && self.program.leads(*other, join))
+                };
+                let next = joins
+                    .iter()
+                    .find(|(join, _)| !joins_at(*join))
+                    .or(joins.first());
                 if let Some((join, id)) = next.copied() {
-                    self.leave(fork, join, id);
+                    let rule = self.program.step(join).and_then(|step| step.join);
+                    match rule {
+                        // Too few came, and no more can: it never fires.
+                        Some(JoinRule::AtLeast(_)) => {
+                            self.state.branches.retain(|branch| branch.id != id);
+                        }
+                        _ => self.leave(fork, join, id),
+                    }
                     // What it goes on to may complete an outer fork.
                     at = self.state.forks.len();
                 }
@@ -206,9 +255,13 @@ impl Machine<'_> {
 
     /// Brings the counts of open branches up to date.
     pub(super) fn recount_forks(&mut self) {
-        let State { branches, forks, .. } = &mut self.state;
+        let State {
+            branches, forks, ..
+        } = &mut self.state;
         for fork in forks {
-            let open = branches.iter().filter(|b| b.forks.contains(&fork.id) && !waits_for(b, fork.id));
+            let open = branches
+                .iter()
+                .filter(|b| b.forks.contains(&fork.id) && !waits_for(b, fork.id));
             fork.open = u32::try_from(open.count()).unwrap_or(u32::MAX);
         }
     }
@@ -217,5 +270,8 @@ impl Machine<'_> {
 /// Whether the branch stands at a join of this very fork.
 fn waits_for(branch: &Branch, fork: i32) -> bool {
     branch.forks.last() == Some(&fork)
-        && branch.park.as_ref().is_some_and(|park| park.kind == ParkKind::Join)
+        && branch
+            .park
+            .as_ref()
+            .is_some_and(|park| park.kind == ParkKind::Join)
 }

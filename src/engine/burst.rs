@@ -76,7 +76,11 @@ impl<'a> Machine<'a> {
                 let detail = json!({ "reason": "contact_missing" });
                 self.admission = Some(Admission::Refused { detail });
             }
-            self.finish(Status::Cancelled, Some("contact_deleted".into()), Value::Null);
+            self.finish(
+                Status::Cancelled,
+                Some("contact_deleted".into()),
+                Value::Null,
+            );
             return Some(());
         }
         match input {
@@ -108,7 +112,11 @@ impl<'a> Machine<'a> {
                 self.look();
                 continue;
             }
-            let Some(at) = self.state.branches.iter().position(|branch| branch.park.is_none())
+            let Some(at) = self
+                .state
+                .branches
+                .iter()
+                .position(|branch| branch.park.is_none())
             else {
                 break;
             };
@@ -161,7 +169,11 @@ impl<'a> Machine<'a> {
             status,
             reason,
             due_at,
-            node: self.state.branches.first().map_or(-1, |branch| as_step(branch.step)),
+            node: self
+                .state
+                .branches
+                .first()
+                .map_or(-1, |branch| as_step(branch.step)),
             seq: self.seq,
             state: self.state,
             entries: self.entries,
@@ -185,7 +197,11 @@ impl<'a> Machine<'a> {
 
     /// When the clock must look again.
     fn due(&self) -> Option<Instant> {
-        let parks = self.state.branches.iter().filter_map(|branch| branch.park.as_ref());
+        let parks = self
+            .state
+            .branches
+            .iter()
+            .filter_map(|branch| branch.park.as_ref());
         let times = parks.flat_map(|park| [park.until, park.limit]).flatten();
         times.chain(self.next_flip()).min()
     }
@@ -234,10 +250,18 @@ impl<'a> Machine<'a> {
 
     /// Runs the step at which the branch at this position stands.
     fn step(&mut self, at: usize) {
-        let Branch { step: index, tries, .. } = self.state.branches[at];
+        let Branch {
+            step: index, tries, ..
+        } = self.state.branches[at];
         let Some(step) = self.program.step(index) else {
             let message = "the version has no step with this number".into();
-            return self.fail_for_good(at, Failure { error: "unknown_step".into(), message });
+            return self.fail_for_good(
+                at,
+                Failure {
+                    error: "unknown_step".into(),
+                    message,
+                },
+            );
         };
         self.state.steps = self.state.steps.saturating_add(1);
         let mut passes = 0;
@@ -249,7 +273,13 @@ impl<'a> Machine<'a> {
         }
         if self.state.steps > MAX_STEPS || passes > step.max_passes {
             let message = format!("step {} was come to too often", step.id);
-            return self.fail_for_good(at, Failure { error: "loop_limit".into(), message });
+            return self.fail_for_good(
+                at,
+                Failure {
+                    error: "loop_limit".into(),
+                    message,
+                },
+            );
         }
         if let Some(condition) = &step.execute_if
             && !condition.eval(&self.scope(), self.now, self.tz())
@@ -259,7 +289,11 @@ impl<'a> Machine<'a> {
         }
         match self.with_step(index, step, |cx| step.action.run(cx)) {
             Outcome::Done(done) => self.done(at, index, step, done),
-            Outcome::Choose { steps, variant, result } => {
+            Outcome::Choose {
+                steps,
+                variant,
+                result,
+            } => {
                 if let Some(variant) = variant {
                     self.state.choices.insert(step.id.clone(), variant);
                 }
@@ -274,7 +308,16 @@ impl<'a> Machine<'a> {
                     }
                 }
                 let seq = self.log(as_step(index), EntryKind::Waiting, Value::Object(result));
-                self.park(at, Park { kind, seq, since: self.now, until, limit });
+                self.park(
+                    at,
+                    Park {
+                        kind,
+                        seq,
+                        since: self.now,
+                        until,
+                        limit,
+                    },
+                );
             }
             Outcome::Send { request, timeout } => {
                 let seq = self.log(as_step(index), EntryKind::Dispatched, Value::Null);
@@ -297,7 +340,9 @@ impl<'a> Machine<'a> {
                 }));
             }
             Outcome::Finish { reason } => {
-                let result = reason.as_ref().map_or(Value::Null, |reason| json!({ "reason": reason }));
+                let result = reason
+                    .as_ref()
+                    .map_or(Value::Null, |reason| json!({ "reason": reason }));
                 self.complete(at, index, step, result);
                 match reason {
                     None => self.finish(Status::Completed, None, Value::Null),
@@ -308,7 +353,11 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn park(&mut self, at: usize, park: Park) {
+    pub(super) fn park(&mut self, at: usize, mut park: Park) {
+        // As the state keeps them: whole milliseconds, and never before their time.
+        park.since = to_millis(park.since, 0);
+        park.until = park.until.map(|time| to_millis(time, 999_999));
+        park.limit = park.limit.map(|time| to_millis(time, 999_999));
         self.state.branches[at].park = Some(park);
         self.touched = true;
     }
@@ -357,13 +406,24 @@ impl<'a> Machine<'a> {
         let seed = (self.ex.id.as_u128() as u64) ^ u64::from(index);
         let delay = chrono::Duration::from_std(retry.delay(tries, seed)).unwrap_or_default();
         // Never at once: one burst must not try a step twice.
-        let until = self.now.checked_add_signed(delay.max(chrono::Duration::milliseconds(1)));
+        let until = self
+            .now
+            .checked_add_signed(delay.max(chrono::Duration::milliseconds(1)));
         let result = json!({
             "error": failure.error, "message": failure.message, "attempt": tries, "retryAt": until,
         });
         let seq = self.log(as_step(index), EntryKind::StepFailed, result);
         let kind = ParkKind::Retry;
-        self.park(at, Park { kind, seq, since: self.now, until, limit: None });
+        self.park(
+            at,
+            Park {
+                kind,
+                seq,
+                since: self.now,
+                until,
+                limit: None,
+            },
+        );
     }
 
     /// The last try failed.
@@ -442,8 +502,10 @@ impl<'a> Machine<'a> {
     /// What these branches have asked for and not yet got is moot.
     pub(super) fn cancel_sends(&mut self, branches: &[Branch]) {
         let parks = branches.iter().filter_map(|branch| branch.park.as_ref());
-        let seqs: Vec<i32> =
-            parks.filter(|park| park.kind == ParkKind::Reply).map(|park| park.seq).collect();
+        let seqs: Vec<i32> = parks
+            .filter(|park| park.kind == ParkKind::Reply)
+            .map(|park| park.seq)
+            .collect();
         if !seqs.is_empty() {
             self.effects.push(Effect::CancelSends { seqs });
         }
@@ -458,7 +520,12 @@ impl<'a> Machine<'a> {
         let index = self.state.branches[at].step;
         let program = self.program;
         let step = program.step(index)?;
-        let error = || reply.error.clone().unwrap_or_else(|| "unknown_error".into());
+        let error = || {
+            reply
+                .error
+                .clone()
+                .unwrap_or_else(|| "unknown_error".into())
+        };
         match reply.outcome {
             ReplyOutcome::Sent => {
                 let seq = self.complete(at, index, step, reply.response.clone());
@@ -474,11 +541,21 @@ impl<'a> Machine<'a> {
                     result["error"] = json!(error);
                 }
                 let seq = self.complete(at, index, step, result);
-                self.go(at, step.on_unknown.as_deref().unwrap_or(&step.on_success), seq);
+                self.go(
+                    at,
+                    step.on_unknown.as_deref().unwrap_or(&step.on_success),
+                    seq,
+                );
             }
             ReplyOutcome::Failed => {
-                let message = reply.message.clone().unwrap_or_else(|| "the send failed".into());
-                let failure = Failure { error: error(), message };
+                let message = reply
+                    .message
+                    .clone()
+                    .unwrap_or_else(|| "the send failed".into());
+                let failure = Failure {
+                    error: error(),
+                    message,
+                };
                 let response = reply.response.clone();
                 self.fail_along(at, index, step.on_failure.as_deref(), failure, response);
             }
@@ -498,9 +575,15 @@ impl<'a> Machine<'a> {
     /// Wakes the branches that an event may concern.
     fn wake_on(&mut self, event: &Event) {
         for id in self.parked(|park| matches!(park.kind, ParkKind::Condition | ParkKind::Event)) {
-            let Some(at) = self.position(id) else { continue };
+            let Some(at) = self.position(id) else {
+                continue;
+            };
             let kind = self.state.branches[at].park.as_ref().map(|park| park.kind);
-            let why = if kind == Some(ParkKind::Event) { Wake::Event(event) } else { Wake::Look };
+            let why = if kind == Some(ParkKind::Event) {
+                Wake::Event(event)
+            } else {
+                Wake::Look
+            };
             self.wake(id, why);
         }
     }
@@ -508,21 +591,36 @@ impl<'a> Machine<'a> {
     /// Numbers of the branches with such a park.
     pub(super) fn parked(&self, wanted: impl Fn(&Park) -> bool) -> Vec<u32> {
         let branches = self.state.branches.iter();
-        branches.filter(|b| b.park.as_ref().is_some_and(&wanted)).map(|b| b.id).collect()
+        branches
+            .filter(|b| b.park.as_ref().is_some_and(&wanted))
+            .map(|b| b.id)
+            .collect()
     }
 
     pub(super) fn position(&self, id: u32) -> Option<usize> {
-        self.state.branches.iter().position(|branch| branch.id == id)
+        self.state
+            .branches
+            .iter()
+            .position(|branch| branch.id == id)
     }
 
     /// Asks a parked branch what it makes of what came up.
     pub(super) fn wake(&mut self, id: u32, why: Wake<'_>) {
-        let (None, Some(at)) = (&self.end, self.position(id)) else { return };
-        let Branch { step: index, park: Some(park), .. } = self.state.branches[at].clone() else {
+        let (None, Some(at)) = (&self.end, self.position(id)) else {
+            return;
+        };
+        let Branch {
+            step: index,
+            park: Some(park),
+            ..
+        } = self.state.branches[at].clone()
+        else {
             return;
         };
         let program = self.program;
-        let Some(step) = program.step(index) else { return };
+        let Some(step) = program.step(index) else {
+            return;
+        };
         let waking = match park.kind {
             ParkKind::Reply | ParkKind::Join => return,
             ParkKind::Retry => {
@@ -534,17 +632,20 @@ impl<'a> Machine<'a> {
         };
         let over = park.limit.is_some_and(|limit| limit <= self.now);
         let waking = match (waking, why) {
-            (Waking::Stay { .. }, Wake::Skip) => {
-                Waking::Done { result: json!({ "skipped": true }), timed_out: false }
-            }
-            (Waking::Stay { .. }, _) if over => {
-                Waking::Done { result: json!({ "timedOut": true }), timed_out: true }
-            }
+            (Waking::Stay { .. }, Wake::Skip) => Waking::Done {
+                result: json!({ "skipped": true }),
+                timed_out: false,
+            },
+            (Waking::Stay { .. }, _) if over => Waking::Done {
+                result: json!({ "timedOut": true }),
+                timed_out: true,
+            },
             (waking, _) => waking,
         };
         match waking {
             Waking::Stay { until } => {
-                if until != park.until {
+                let before = park.until;
+                if until.map(|time| to_millis(time, 999_999)) != before {
                     self.park(at, Park { until, ..park });
                 }
             }
@@ -557,6 +658,14 @@ impl<'a> Machine<'a> {
             Waking::Fail(failure) => self.fail(at, index, step, failure),
         }
     }
+}
+
+/// Whole milliseconds, after `more` nanoseconds were added.
+fn to_millis(time: Instant, more: i64) -> Instant {
+    let later = time
+        .checked_add_signed(chrono::Duration::nanoseconds(more))
+        .unwrap_or(time);
+    Instant::from_timestamp_millis(later.timestamp_millis()).unwrap_or(later)
 }
 
 /// A step index as history holds it.

@@ -24,7 +24,11 @@ impl Machine<'_> {
                 if parked.is_empty() {
                     return None;
                 }
-                self.log(-1, EntryKind::ExecutionMoved, json!({ "command": "skip_wait" }));
+                self.log(
+                    -1,
+                    EntryKind::ExecutionMoved,
+                    json!({ "command": "skip_wait" }),
+                );
                 for id in parked {
                     self.wake(id, Wake::Skip);
                 }

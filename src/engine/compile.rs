@@ -8,15 +8,13 @@ use super::{
     graph::Graph,
     interests::Interests,
     matching::TriggerProgram,
-    program::{
-        GoalProgram, GoalThen, JoinRule, Numbers, Program, StepProgram, TenantInfo, Watch,
-    },
+    program::{GoalProgram, GoalThen, JoinRule, Numbers, Program, StepProgram, TenantInfo, Watch},
     rules::Rules,
 };
 use crate::{
     catalog::{
         action::{Class, Resolve},
-        actions,
+        actions, config,
         words::{self, Problems},
     },
     model::{
@@ -49,10 +47,20 @@ impl Resolve for Names<'_> {
 }
 
 impl Names<'_> {
-    fn list(&self, ids: Option<&Vec<String>>, path: &str, found: &mut Problems) -> Option<Vec<u32>> {
+    fn list(
+        &self,
+        ids: Option<&Vec<String>>,
+        path: &str,
+        found: &mut Problems,
+    ) -> Option<Vec<u32>> {
         let ids = ids?;
         let resolve = |(i, id): (usize, &String)| self.step(id, &format!("{path}[{i}]"));
-        Some(ids.iter().enumerate().filter_map(|id| found.take(resolve(id))).collect())
+        Some(
+            ids.iter()
+                .enumerate()
+                .filter_map(|id| found.take(resolve(id)))
+                .collect(),
+        )
     }
 }
 
@@ -66,13 +74,24 @@ pub(super) fn compile(
     for (i, step) in (0u32..).zip(&definition.actions) {
         if index.insert(&*step.id, i).is_some() {
             let text = format!("two steps have the id \"{}\"", step.id);
-            found.0.push(Problem::error("duplicate_step", format!("actions[{i}].id"), text));
+            found.0.push(Problem::error(
+                "duplicate_step",
+                format!("actions[{i}].id"),
+                text,
+            ));
         }
     }
     if definition.actions.is_empty() {
-        found.0.push(Problem::error("no_steps", "actions", "a workflow needs at least one step"));
+        found.0.push(Problem::error(
+            "no_steps",
+            "actions",
+            "a workflow needs at least one step",
+        ));
     }
-    let names = Names { index, steps: &definition.actions };
+    let names = Names {
+        index,
+        steps: &definition.actions,
+    };
     let steps: Vec<StepProgram> = definition
         .actions
         .iter()
@@ -89,15 +108,25 @@ pub(super) fn compile(
         .iter()
         .enumerate()
         .filter_map(|(i, goal)| {
-            compile_goal(goal, i, settings.remove_on_goal_achievement, &names, &mut found)
+            compile_goal(
+                goal,
+                i,
+                settings.remove_on_goal_achievement,
+                &names,
+                &mut found,
+            )
         })
         .collect();
     let entry = settings.entry_conditions.as_ref().and_then(|value| {
-        found.take(words::condition(value, "enrollmentSettings.entryConditions"))
+        found.take(words::condition(
+            value,
+            "enrollmentSettings.entryConditions",
+        ))
     });
-    let exit = settings.exit_conditions.as_ref().and_then(|value| {
-        found.take(words::condition(value, "enrollmentSettings.exitConditions"))
-    });
+    let exit = settings
+        .exit_conditions
+        .as_ref()
+        .and_then(|value| found.take(words::condition(value, "enrollmentSettings.exitConditions")));
     let key = definition
         .enrollment_key
         .as_ref()
@@ -109,12 +138,23 @@ pub(super) fn compile(
     };
     let mut program = Program {
         workflow: definition.id.clone(),
-        name: definition.name.clone().unwrap_or_else(|| definition.id.clone()),
+        name: definition
+            .name
+            .clone()
+            .unwrap_or_else(|| definition.id.clone()),
         numbers,
         tenant: tenant.clone(),
         start,
-        step_ids: definition.actions.iter().map(|step| step.id.clone()).collect(),
-        goal_ids: definition.goals.iter().map(|goal| goal.id.clone()).collect(),
+        step_ids: definition
+            .actions
+            .iter()
+            .map(|step| step.id.clone())
+            .collect(),
+        goal_ids: definition
+            .goals
+            .iter()
+            .map(|goal| goal.id.clone())
+            .collect(),
         steps,
         goals,
         entry,
@@ -126,6 +166,7 @@ pub(super) fn compile(
         reads: Reads::default(),
         trigger_reads: Reads::default(),
         interests: Interests::default(),
+        graph: Graph::new(&[]),
     };
     link(&mut program);
     Ok(program)
@@ -151,11 +192,11 @@ fn compile_step(
     let retry: Option<RetryConfig> = step
         .retry_config
         .as_ref()
-        .and_then(|value| found.take(words::read(value, &format!("{path}.retryConfig"))));
+        .and_then(|value| found.take(config::read(value, &format!("{path}.retryConfig"))));
     let timeout: Option<Span> = step
         .timeout
         .as_ref()
-        .and_then(|value| found.take(words::read(value, &format!("{path}.timeout"))));
+        .and_then(|value| found.take(config::read(value, &format!("{path}.timeout"))));
     let Some(entry) = actions::find(&step.kind) else {
         let text = format!("no action has the type \"{}\"", step.kind);
         let near = did_you_mean(&step.kind, actions::ALL.iter().map(|entry| entry.kind));
@@ -175,7 +216,9 @@ fn compile_step(
         kind: entry.kind,
         class,
         policy,
-        retry_json: retry.as_ref().and_then(|retry| serde_json::to_value(retry).ok()),
+        retry_json: retry
+            .as_ref()
+            .and_then(|retry| serde_json::to_value(retry).ok()),
         retry,
         timeout: timeout.and_then(|span| Duration::from_std(span.nominal()).ok()),
         execute_if,
@@ -205,8 +248,10 @@ fn compile_goal(
     found: &mut Problems,
 ) -> Option<GoalProgram> {
     let path = format!("goals[{index}]");
-    let condition =
-        found.take(words::condition(&goal.conditions, &format!("{path}.conditions")))?;
+    let condition = found.take(words::condition(
+        &goal.conditions,
+        &format!("{path}.conditions"),
+    ))?;
     let (word, step) = match &goal.on_achievement {
         None => (GoalWord::Continue, None),
         Some(OnAchievement::Word(word)) => (*word, None),
@@ -222,11 +267,17 @@ fn compile_goal(
         (GoalWord::Goto, None) => {
             let at = format!("{path}.onAchievement");
             let problem = Problem::error("goto_without_step", at, "a goto needs the step to go to");
-            found.0.push(problem.hint("write {\"action\": \"goto\", \"stepId\": \"...\"}"));
+            found
+                .0
+                .push(problem.hint("write {\"action\": \"goto\", \"stepId\": \"...\"}"));
             return None;
         }
     };
-    Some(GoalProgram { id: goal.id.clone(), watch: Watch::new(condition), then })
+    Some(GoalProgram {
+        id: goal.id.clone(),
+        watch: Watch::new(condition),
+        then,
+    })
 }
 
 /// What only the whole can tell: who reads what, what can come round again, which joins belong to a fork.
@@ -245,7 +296,11 @@ fn link(program: &mut Program) {
         }
         reads.union(&own);
     }
-    let watches = program.goals.iter().map(|goal| &goal.watch).chain(&program.exit);
+    let watches = program
+        .goals
+        .iter()
+        .map(|goal| &goal.watch)
+        .chain(&program.exit);
     for watch in watches {
         watch.condition.reads(&mut waking);
     }
@@ -253,12 +308,21 @@ fn link(program: &mut Program) {
     if let Some(entry) = &program.entry {
         entry.reads(&mut reads);
     }
-    reads.contact.extend(reads.snapshot.iter().filter(|field| field.name != "tags").cloned());
+    reads.contact.extend(
+        reads
+            .snapshot
+            .iter()
+            .filter(|field| field.name != "tags")
+            .cloned(),
+    );
     reads.tags |= reads.snapshot.iter().any(|field| field.name == "tags");
     reads.all_contact |= reads.all_snapshot;
     let waits = program.steps.iter().any(|step| step.class == Class::Wait);
     if waits || reads.reads_contact() {
-        reads.contact.insert(FieldName { name: "timezone".into(), custom: false });
+        reads.contact.insert(FieldName {
+            name: "timezone".into(),
+            custom: false,
+        });
     }
     for step in &mut program.steps {
         step.kept = reads.all_steps || reads.steps.contains(&step.id);
@@ -287,20 +351,25 @@ fn link_graph(program: &mut Program) {
         .collect();
     for step in 0..count {
         let again = graph.leads(step, step)
-            || joins.iter().any(|(join, rule)| {
-                *rule == JoinRule::Each && graph.comes_to(*join, step)
-            });
+            || joins
+                .iter()
+                .any(|(join, rule)| *rule == JoinRule::Each && graph.comes_to(*join, step));
         let belongs = |join: u32| {
             arms[step as usize].iter().any(|list| {
                 let coming = list.iter().filter(|arm| graph.comes_to(**arm, join));
                 coming.take(2).count() == 2
             })
         };
-        let own = joins.iter().map(|(join, _)| *join).filter(|join| belongs(*join)).collect();
+        let own = joins
+            .iter()
+            .map(|(join, _)| *join)
+            .filter(|join| belongs(*join))
+            .collect();
         let compiled = &mut program.steps[step as usize];
         compiled.counted = again;
         compiled.joins = own;
     }
+    program.graph = graph;
 }
 
 /// The lists along which a step can lead on.

@@ -26,7 +26,12 @@ impl Contact {
     #[must_use]
     pub fn new(id: Uuid, fields: Map<String, Value>) -> Self {
         let tz = zone_in(&fields);
-        Self { id, exists: true, fields, tz }
+        Self {
+            id,
+            exists: true,
+            fields,
+            tz,
+        }
     }
 
     /// A contact of whom nothing was loaded, because nothing of it is read.
@@ -38,7 +43,10 @@ impl Contact {
     /// A contact whose row is gone.
     #[must_use]
     pub fn missing(id: Uuid) -> Self {
-        Self { exists: false, ..Self::unread(id) }
+        Self {
+            exists: false,
+            ..Self::unread(id)
+        }
     }
 
     /// Its tags.
@@ -64,7 +72,8 @@ impl Contact {
                 if !self.tags().any(|has| tags.iter().any(|tag| tag == has)) {
                     return false;
                 }
-                self.tag_list().retain(|has| !tags.iter().any(|tag| Some(&**tag) == has.as_str()));
+                self.tag_list()
+                    .retain(|has| !tags.iter().any(|tag| Some(&**tag) == has.as_str()));
                 true
             }
             CrmWrite::SetFields(fields) => {
@@ -96,7 +105,10 @@ impl Contact {
     }
 
     fn tag_list(&mut self) -> &mut Vec<Value> {
-        let tags = self.fields.entry("tags").or_insert_with(|| Value::Array(Vec::new()));
+        let tags = self
+            .fields
+            .entry("tags")
+            .or_insert_with(|| Value::Array(Vec::new()));
         if !tags.is_array() {
             *tags = Value::Array(Vec::new());
         }
@@ -105,7 +117,10 @@ impl Contact {
 }
 
 fn zone_in(fields: &Map<String, Value>) -> Option<Tz> {
-    fields.get("timezone").and_then(Value::as_str).and_then(|name| Tz::from_str(name).ok())
+    fields
+        .get("timezone")
+        .and_then(Value::as_str)
+        .and_then(|name| Tz::from_str(name).ok())
 }
 
 #[cfg(test)]
@@ -126,7 +141,10 @@ mod tests {
         let set = json!({"last_name": "Ida", "timezone": "Asia/Tokyo", "score": 3});
         assert!(contact.apply(&CrmWrite::SetFields(set.as_object().unwrap().clone())));
         assert_eq!(contact.tz, Some(Tz::Asia__Tokyo));
-        assert!(!contact.set("lastName", json!("Ida")), "either spelling is the same field");
+        assert!(
+            !contact.set("lastName", json!("Ida")),
+            "either spelling is the same field"
+        );
         assert!(contact.set("timezone", Value::Null));
         assert_eq!(contact.tz, None);
         assert!(!contact.set("timezone", Value::Null));

@@ -2,10 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    burst::Machine,
-    program::GoalThen,
-};
+use super::{burst::Machine, program::GoalThen};
 use crate::model::{
     execution::{Instant, Status},
     transition::{Admission, EntryKind},
@@ -23,7 +20,9 @@ impl Machine<'_> {
         {
             let (_, trace) = entry.eval_traced(&self.scope(), self.now, self.tz());
             let detail = serde_json::to_value(trace).unwrap_or_default();
-            self.admission = Some(Admission::Refused { detail: detail.clone() });
+            self.admission = Some(Admission::Refused {
+                detail: detail.clone(),
+            });
             let detail = json!({ "trace": detail });
             return self.finish(Status::Exited, Some("entry_conditions".into()), detail);
         }
@@ -42,7 +41,9 @@ impl Machine<'_> {
         } else {
             let read = reads.contact.iter().map(|field| &*field.name);
             let names = read.chain(reads.tags.then_some("tags"));
-            names.filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone()))).collect()
+            names
+                .filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())))
+                .collect()
         };
         (!snapshot.is_empty()).then_some(Value::Object(snapshot))
     }
@@ -57,24 +58,40 @@ impl Machine<'_> {
         if let Some(exit) = &program.exit
             && exit.condition.eval(&self.scope(), self.now, self.tz())
         {
-            let (_, trace) = exit.condition.eval_traced(&self.scope(), self.now, self.tz());
+            let (_, trace) = exit
+                .condition
+                .eval_traced(&self.scope(), self.now, self.tz());
             let detail = json!({ "trace": trace });
             return self.finish(Status::Exited, Some("exit_conditions".into()), detail);
         }
         for (index, goal) in (0u32..).zip(&program.goals) {
             if self.state.goals.contains(&index)
-                || !goal.watch.condition.eval(&self.scope(), self.now, self.tz())
+                || !goal
+                    .watch
+                    .condition
+                    .eval(&self.scope(), self.now, self.tz())
             {
                 continue;
             }
-            let (_, trace) = goal.watch.condition.eval_traced(&self.scope(), self.now, self.tz());
+            let (_, trace) = goal
+                .watch
+                .condition
+                .eval_traced(&self.scope(), self.now, self.tz());
             self.state.goals.push(index);
             let at = i32::try_from(index).unwrap_or(i32::MAX);
-            self.log(at, EntryKind::GoalAchieved, json!({ "goal": goal.id, "trace": trace }));
+            self.log(
+                at,
+                EntryKind::GoalAchieved,
+                json!({ "goal": goal.id, "trace": trace }),
+            );
             match goal.then {
                 GoalThen::Continue => {}
                 GoalThen::Exit => {
-                    return self.finish(Status::Exited, Some(format!("goal:{}", goal.id)), Value::Null);
+                    return self.finish(
+                        Status::Exited,
+                        Some(format!("goal:{}", goal.id)),
+                        Value::Null,
+                    );
                 }
                 GoalThen::GoTo(step) => {
                     self.end_branches();
@@ -91,7 +108,11 @@ impl Machine<'_> {
         let watches = open.map(|(_, goal)| &goal.watch).chain(&self.program.exit);
         watches
             .filter(|watch| watch.clock)
-            .filter_map(|watch| watch.condition.next_flip(&self.scope(), self.now, self.tz()))
+            .filter_map(|watch| {
+                watch
+                    .condition
+                    .next_flip(&self.scope(), self.now, self.tz())
+            })
             .min()
     }
 }

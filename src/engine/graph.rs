@@ -22,7 +22,9 @@ impl Graph {
             }
             seen
         });
-        Self { reach: reach.collect() }
+        Self {
+            reach: reach.collect(),
+        }
     }
 
     /// Whether a way of at least one edge leads from one step to the other.

@@ -67,7 +67,9 @@ impl Interests {
         let rows = self.by_type.iter().flat_map(|(kind, fields)| {
             let any = fields.any.then(|| String::new());
             let named = fields.named.iter().filter(|_| !fields.any).cloned();
-            any.into_iter().chain(named).map(move |field| (kind.clone(), field))
+            any.into_iter()
+                .chain(named)
+                .map(move |field| (kind.clone(), field))
         });
         rows.collect::<BTreeSet<_>>().into_iter().collect()
     }
@@ -75,7 +77,9 @@ impl Interests {
     /// Whether the event is among them.
     #[must_use]
     pub fn include(&self, event: &Event) -> bool {
-        let Some(fields) = self.by_type.get(&event.kind) else { return false };
+        let Some(fields) = self.by_type.get(&event.kind) else {
+            return false;
+        };
         fields.any
             || match event.data.get("field").and_then(Value::as_str) {
                 Some(field) => fields.named.contains(canonical(field)),
@@ -127,9 +131,16 @@ mod tests {
             ("payment.successful", json!({}), false),
         ];
         for (kind, data, wanted) in table {
-            assert_eq!(interests.include(&event(kind, data.clone())), wanted, "{kind} {data}");
+            assert_eq!(
+                interests.include(&event(kind, data.clone())),
+                wanted,
+                "{kind} {data}"
+            );
         }
         assert_eq!(interests.rows().len(), 5);
-        assert_eq!(interests.rows()[0], (FIELD_CHANGED.into(), "last_purchase_date".into()));
+        assert_eq!(
+            interests.rows()[0],
+            (FIELD_CHANGED.into(), "last_purchase_date".into())
+        );
     }
 }

@@ -4,7 +4,7 @@ use chrono::Duration;
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
-use super::{interests::Interests, matching::TriggerProgram, rules::Rules};
+use super::{graph::Graph, interests::Interests, matching::TriggerProgram, rules::Rules};
 use crate::{
     catalog::action::{Action, Class},
     model::{
@@ -69,6 +69,7 @@ pub struct Program {
     pub(super) interests: Interests,
     pub(super) step_ids: Vec<String>,
     pub(super) goal_ids: Vec<String>,
+    pub(super) graph: Graph,
 }
 
 /// A compiled step.
@@ -158,7 +159,10 @@ impl Watch {
     pub(super) fn new(condition: Condition) -> Self {
         let mut reads = Reads::default();
         condition.reads(&mut reads);
-        Self { condition, clock: reads.clock }
+        Self {
+            condition,
+            clock: reads.clock,
+        }
     }
 }
 
@@ -210,12 +214,18 @@ impl Program {
 
     /// Ids of the steps whose result some step, goal or condition reads.
     pub fn kept_results(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().filter(|step| step.kept).map(|step| &*step.id)
+        self.steps
+            .iter()
+            .filter(|step| step.kept)
+            .map(|step| &*step.id)
     }
 
     /// Indexes of the steps whose visits are counted: those that can be come to again.
     pub fn cyclic(&self) -> impl Iterator<Item = u32> {
-        (0u32..).zip(&self.steps).filter(|(_, step)| step.counted).map(|(index, _)| index)
+        (0u32..)
+            .zip(&self.steps)
+            .filter(|(_, step)| step.counted)
+            .map(|(index, _)| index)
     }
 
     /// Event types that can matter to its live executions, with the field of `contact.field.changed`
@@ -235,6 +245,10 @@ impl Program {
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    pub(super) fn leads(&self, from: u32, to: u32) -> bool {
+        self.graph.leads(from, to)
     }
 
     pub(super) fn step(&self, index: u32) -> Option<&StepProgram> {

@@ -57,7 +57,10 @@ impl Rules {
         let key = definition.enrollment_key.as_deref();
         let key_path = key.and_then(plain_path);
         let limited = definition.all_triggers().any(|trigger| {
-            trigger.rate_limiting.as_ref().is_some_and(|limit| limit.max_per_contact.is_some())
+            trigger
+                .rate_limiting
+                .as_ref()
+                .is_some_and(|limit| limit.max_per_contact.is_some())
         });
         Ok(Self {
             allow_multiple: settings.allow_multiple_enrollments,
@@ -66,7 +69,9 @@ impl Rules {
             re_enroll_delay,
             key_required: key.is_some() && key_path.is_none(),
             key_path,
-            needs_ledger: settings.enrollment_limit.is_some() || re_enroll_delay.is_some() || limited,
+            needs_ledger: settings.enrollment_limit.is_some()
+                || re_enroll_delay.is_some()
+                || limited,
             starts_at: definition.starts_at,
             ends_at: definition.ends_at,
             priority: definition.priority.unwrap_or(0),
@@ -102,8 +107,9 @@ mod tests {
         ];
         for (text, wanted) in table {
             let keys = plain_path(text);
-            let keys: Option<Vec<&str>> =
-                keys.as_ref().map(|keys| keys.iter().map(|key| &**key).collect());
+            let keys: Option<Vec<&str>> = keys
+                .as_ref()
+                .map(|keys| keys.iter().map(|key| &**key).collect());
             assert_eq!(keys.as_deref(), wanted, "{text}");
         }
     }

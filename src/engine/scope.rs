@@ -42,8 +42,12 @@ impl Scope for ExecutionScope<'_> {
                     _ => path.find(event).map(Cow::Borrowed),
                 }
             }
-            Root::Old => path.find(self.state.event.as_ref()?.get("old")?).map(Cow::Borrowed),
-            Root::New => path.find(self.state.event.as_ref()?.get("new")?).map(Cow::Borrowed),
+            Root::Old => path
+                .find(self.state.event.as_ref()?.get("old")?)
+                .map(Cow::Borrowed),
+            Root::New => path
+                .find(self.state.event.as_ref()?.get("new")?)
+                .map(Cow::Borrowed),
             Root::Vars => match segments.split_first() {
                 None => Some(Cow::Owned(Value::Object(self.state.vars.clone()))),
                 Some((name, rest)) => descend(self.state.vars.get(name.key())?, rest),
@@ -64,7 +68,11 @@ impl Scope for ExecutionScope<'_> {
                 _ => None,
             },
             Root::Execution => self.of_execution(segments),
-            Root::Tenant => of_tenant(&self.program.tenant.name, self.program.tenant.timezone.name(), segments),
+            Root::Tenant => of_tenant(
+                &self.program.tenant.name,
+                self.program.tenant.timezone.name(),
+                segments,
+            ),
             Root::Secrets => Some(Cow::Owned(Value::String(secret_reference(segments)?))),
         }
     }
@@ -140,5 +148,7 @@ fn of_tenant(name: &str, zone: &str, segments: &[Segment]) -> Option<Cow<'static
 
 /// Secrets are never known here: a path to one gives the reference that the connector resolves.
 fn secret_reference(segments: &[Segment]) -> Option<String> {
-    segments.first().map(|name| format!("{{{{secrets.{}}}}}", name.key()))
+    segments
+        .first()
+        .map(|name| format!("{{{{secrets.{}}}}}", name.key()))
 }

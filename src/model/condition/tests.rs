@@ -485,7 +485,7 @@ proptest! {
     }
 
     #[test]
-    fn every_not_is_the_negation(operator in any_operator(), found in any_value(), wanted in any_value()) {
+    fn every_not_is_the_negation(operator in any_negation(), found in any_value(), wanted in any_value()) {
         let (positive, _) = operator.positive();
         let scope = MapScope(json!({"vars": {"x": found, "other": 3}}));
         let eval = |operator: Operator| {

@@ -1,0 +1,11 @@
+//! Actions that decide where and when the path goes on.
+
+mod choice;
+pub mod delay;
+pub mod end_workflow;
+pub mod go_to;
+pub mod if_else;
+pub mod parallel;
+pub mod random_path;
+pub mod split;
+pub mod wait;

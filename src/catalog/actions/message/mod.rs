@@ -1,0 +1,3 @@
+//! Actions that write to people.
+
+pub mod send_email;
