@@ -60,8 +60,12 @@ const TESTS: [&str; 13] = [
 
 /// How many operators that join values one tag may hold: each can copy a large text.
 const MAX_JOINS: usize = 100;
-/// How deep tags may nest.
+/// How deep tags may nest, and brackets in one tag.
 const MAX_NESTING: usize = 50;
+/// How many words, signs and keys one tag may hold: each can deepen the compiler's recursion.
+const MAX_TOKENS: usize = 400;
+/// How many `elsif` or `when` may follow each other: each nests in the one before.
+const MAX_BRANCHES: usize = 100;
 
 /// What is wrong with a template, and where.
 #[derive(Debug)]
@@ -158,13 +162,17 @@ pub(super) fn rewrite(items: &[Item<'_>]) -> Result<Rewritten, Fault> {
         match item {
             Item::Text(text) => rewriter.text(text),
             Item::Output(line, tokens) => {
+                check_size(*line, tokens)?;
                 let expression = rewriter.expression(*line, tokens)?;
                 if items.len() == 1 {
                     rewriter.only = Some(expression.clone());
                 }
                 rewriter.emit(*line, &format!("{{{{ {expression} }}}}"));
             }
-            Item::Tag(line, name, tokens) => rewriter.tag(*line, name, tokens)?,
+            Item::Tag(line, name, tokens) => {
+                check_size(*line, tokens)?;
+                rewriter.tag(*line, name, tokens)?;
+            }
         }
     }
     if let Some(block) = rewriter.blocks.pop() {
@@ -178,6 +186,24 @@ pub(super) fn rewrite(items: &[Item<'_>]) -> Result<Rewritten, Fault> {
         lines: rewriter.lines,
         uses_clock: rewriter.uses_clock,
     })
+}
+
+fn check_size(line: usize, tokens: &[Token<'_>]) -> Result<(), Fault> {
+    let (mut size, mut depth, mut deepest) = (0, 0usize, 0);
+    for token in tokens {
+        match token {
+            Token::Chain { keys, .. } => size += keys.len(),
+            Token::Sign("(" | "[" | "{") => depth += 1,
+            Token::Sign(")" | "]" | "}") => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        size += 1;
+        deepest = deepest.max(depth);
+    }
+    if size > MAX_TOKENS || deepest > MAX_NESTING {
+        return Err(Fault::new(line, "the tag is too long or nests too deep"));
+    }
+    Ok(())
 }
 
 #[derive(Default)]
@@ -202,6 +228,8 @@ struct Block {
     /// Of a case: its number, and whether a `when` has opened an if.
     case: usize,
     opened: bool,
+    /// How many `elsif` or `when` it has.
+    branches: usize,
 }
 
 impl Rewriter {
@@ -246,9 +274,22 @@ impl Rewriter {
             locals: Vec::new(),
             case: 0,
             opened: false,
+            branches: 0,
         });
         let last = self.blocks.len() - 1;
         Ok(&mut self.blocks[last])
+    }
+
+    fn count_branch(&mut self, line: usize) -> Result<(), Fault> {
+        let Some(block) = self.blocks.last_mut() else {
+            return Ok(());
+        };
+        block.branches += 1;
+        if block.branches > MAX_BRANCHES {
+            let message = format!("more than {MAX_BRANCHES} branches follow each other");
+            return Err(Fault::new(line, message));
+        }
+        Ok(())
     }
 
     fn close(&mut self, kinds: &[&str], line: usize, name: &str) -> Result<Block, Fault> {
@@ -289,6 +330,7 @@ impl Rewriter {
                 if !matches!(inside, Some("if" | "unless")) {
                     return Err(Fault::new(line, format!("{{% {name} %}} stands in no if")));
                 }
+                self.count_branch(line)?;
                 let test = self.expression(line, tokens)?;
                 self.emit(line, &format!("{{% elif {test} %}}"));
             }
@@ -446,6 +488,7 @@ impl Rewriter {
             }
             _ => return Err(Fault::new(line, "{% when %} stands in no case")),
         };
+        self.count_branch(line)?;
         let mut tests = Vec::new();
         let is_or =
             |token: &Token<'_>| matches!(token, Token::Sign(",") | Token::Chain { text: "or", .. });
