@@ -123,7 +123,12 @@ async fn the_schema_keeps_every_rule_and_every_rule_can_be_broken() {
         run(&mut tx, "set local role waypost_owner").await;
         run(&mut tx, rule.planted).await;
         let found = rows(&mut tx, rule.finds).await;
-        assert!(!found.is_empty(), "{}: {} was not found", rule.says, rule.planted);
+        assert!(
+            !found.is_empty(),
+            "{}: {} was not found",
+            rule.says,
+            rule.planted
+        );
         tx.rollback().await.expect("it ends");
     }
 }
@@ -132,10 +137,20 @@ async fn the_schema_keeps_every_rule_and_every_rule_can_be_broken() {
 async fn new_partitions_are_covered_and_old_ones_dropped() {
     let (_, mut db) = installed("partitions").await;
     let count = "select count(*)::text from pg_class where relnamespace = 'waypost'::regnamespace and relname ~ '_[0-9]{8}$' and relkind = 'r'";
-    assert_eq!(rows(&mut db, count).await, ["28"], "seven tables, today and three days");
+    assert_eq!(
+        rows(&mut db, count).await,
+        ["28"],
+        "seven tables, today and three days"
+    );
     run(&mut db, "set role waypost_worker").await;
-    assert_eq!(rows(&mut db, "select waypost.ensure_partitions(3)::text").await, ["0"]);
-    assert_eq!(rows(&mut db, "select waypost.ensure_partitions(5)::text").await, ["14"]);
+    assert_eq!(
+        rows(&mut db, "select waypost.ensure_partitions(3)::text").await,
+        ["0"]
+    );
+    assert_eq!(
+        rows(&mut db, "select waypost.ensure_partitions(5)::text").await,
+        ["14"]
+    );
     assert_eq!(rows(&mut db, RULES[7].finds).await, [""; 0]);
     assert_eq!(rows(&mut db, "select waypost.drop_partitions(date_trunc('day', clock_timestamp(), 'UTC') + interval '2 days')::text").await, ["14"]);
     assert_eq!(rows(&mut db, count).await, ["28"]);
@@ -143,5 +158,8 @@ async fn new_partitions_are_covered_and_old_ones_dropped() {
     run(&mut db, "insert into waypost.bursts (bucket, execution_id, seq, tenant_id, workflow_id, at, steps, kinds)
                   select 0, gen_random_uuid(), 0, 1, 1, clock_timestamp(), '{}', '{}';
                   select waypost.ensure_partitions(0)").await;
-    assert_eq!(rows(&mut db, "select count(*)::text from waypost.bursts_default").await, ["1"]);
+    assert_eq!(
+        rows(&mut db, "select count(*)::text from waypost.bursts_default").await,
+        ["1"]
+    );
 }

@@ -7,7 +7,11 @@ use super::support::{installed, one, refused, rows, run, workflow};
 const CONTACT: &str = "00000000-0000-7000-8000-0000000000c1";
 
 async fn types(db: &mut PgConnection) -> Vec<String> {
-    let all = rows(db, "select type from waypost.event_queue order by recorded_at, id").await;
+    let all = rows(
+        db,
+        "select type from waypost.event_queue order by recorded_at, id",
+    )
+    .await;
     run(db, "delete from waypost.event_queue").await;
     all
 }
@@ -16,25 +20,68 @@ async fn types(db: &mut PgConnection) -> Vec<String> {
 async fn each_write_makes_its_events() {
     let (_, mut db) = installed("crm_events").await;
     let table = [
-        (format!("insert into crm.contacts (id, tags) values ('{CONTACT}', '{{a}}')"), vec!["contact.created", "contact.tag.added"]),
-        ("update crm.contacts set tags = '{a,b}'".into(), vec!["contact.tag.added"]),
-        ("update crm.contacts set tags = '{b}'".into(), vec!["contact.tag.removed"]),
-        ("update crm.contacts set dnd = '{\"sms\":true}'".into(), vec!["contact.dnd.changed"]),
+        (
+            format!("insert into crm.contacts (id, tags) values ('{CONTACT}', '{{a}}')"),
+            vec!["contact.created", "contact.tag.added"],
+        ),
+        (
+            "update crm.contacts set tags = '{a,b}'".into(),
+            vec!["contact.tag.added"],
+        ),
+        (
+            "update crm.contacts set tags = '{b}'".into(),
+            vec!["contact.tag.removed"],
+        ),
+        (
+            "update crm.contacts set dnd = '{\"sms\":true}'".into(),
+            vec!["contact.dnd.changed"],
+        ),
         // Nobody reads these two, and by default they are not kept.
         ("update crm.contacts set city = 'Bonn'".into(), vec![]),
-        (format!("insert into crm.form_submissions (form_id, contact_id) values ('f', '{CONTACT}')"), vec![]),
-        ("update crm.form_submissions set status = 'submitted'".into(), vec!["form.submitted"]),
+        (
+            format!(
+                "insert into crm.form_submissions (form_id, contact_id) values ('f', '{CONTACT}')"
+            ),
+            vec![],
+        ),
+        (
+            "update crm.form_submissions set status = 'submitted'".into(),
+            vec!["form.submitted"],
+        ),
         ("update crm.form_submissions set page = '/x'".into(), vec![]),
-        (format!("insert into crm.payments (contact_id, amount) values ('{CONTACT}', 10)"), vec!["payment.successful"]),
-        ("update crm.payments set status = 'refunded'".into(), vec!["payment.refunded"]),
-        (format!("insert into crm.payments (contact_id, amount, status) values ('{CONTACT}', 10, 'failed')"), vec!["payment.failed"]),
-        (format!("insert into crm.payments (contact_id, amount, status) values ('{CONTACT}', 10, 'pending')"), vec![]),
+        (
+            format!("insert into crm.payments (contact_id, amount) values ('{CONTACT}', 10)"),
+            vec!["payment.successful"],
+        ),
+        (
+            "update crm.payments set status = 'refunded'".into(),
+            vec!["payment.refunded"],
+        ),
+        (
+            format!(
+                "insert into crm.payments (contact_id, amount, status) values ('{CONTACT}', 10, 'failed')"
+            ),
+            vec!["payment.failed"],
+        ),
+        (
+            format!(
+                "insert into crm.payments (contact_id, amount, status) values ('{CONTACT}', 10, 'pending')"
+            ),
+            vec![],
+        ),
     ];
     for (write, events) in table {
         run(&mut db, &write).await;
         assert_eq!(types(&mut db).await, events, "{write}");
     }
-    assert_eq!(one(&mut db, "select (last_purchase_date is not null)::text from waypost.contacts").await, "true");
+    assert_eq!(
+        one(
+            &mut db,
+            "select (last_purchase_date is not null)::text from waypost.contacts"
+        )
+        .await,
+        "true"
+    );
 }
 
 #[tokio::test]
@@ -44,11 +91,23 @@ async fn a_field_change_is_written_where_somebody_reads_it() {
     run(&mut db, &format!("insert into crm.contacts (id) values ('{CONTACT}'); delete from waypost.event_queue;
         insert into waypost.interests (tenant_id, event_type, field, workflow_id, version)
           select tenant_id, 'contact.field.changed', 'lastPurchaseDate', id, 1 from waypost.workflows")).await;
-    run(&mut db, "update crm.contacts set city = 'Bonn', last_purchase_date = '2027-01-02T03:04:05Z'").await;
-    let data = one(&mut db, "select data ->> 'field' || (new ->> 'lastPurchaseDate') from waypost.event_queue").await;
+    run(
+        &mut db,
+        "update crm.contacts set city = 'Bonn', last_purchase_date = '2027-01-02T03:04:05Z'",
+    )
+    .await;
+    let data = one(
+        &mut db,
+        "select data ->> 'field' || (new ->> 'lastPurchaseDate') from waypost.event_queue",
+    )
+    .await;
     assert_eq!(data, "lastPurchaseDate2027-01-02T03:04:05+00:00");
     // Nothing changed: nothing happened.
-    run(&mut db, "delete from waypost.event_queue; update crm.contacts set city = 'Bonn'").await;
+    run(
+        &mut db,
+        "delete from waypost.event_queue; update crm.contacts set city = 'Bonn'",
+    )
+    .await;
     assert!(types(&mut db).await.is_empty());
 }
 
@@ -58,7 +117,11 @@ async fn the_cause_of_a_workers_write_travels_with_its_events() {
     run(&mut db, &format!("insert into crm.contacts (id) values ('{CONTACT}'), (waypost.new_id()); delete from waypost.event_queue;
         begin; set local waypost.cause = '{{\"{CONTACT}\": {{\"execution\": \"{CONTACT}\", \"workflow\": 1, \"depth\": 2}}}}';
         update crm.contacts set tags = '{{x}}'; commit")).await;
-    let depths = rows(&mut db, "select cause ->> 'depth' from waypost.event_queue order by 1").await;
+    let depths = rows(
+        &mut db,
+        "select cause ->> 'depth' from waypost.event_queue order by 1",
+    )
+    .await;
     assert_eq!(depths, ["2", ""]);
 }
 
@@ -68,7 +131,14 @@ async fn many_rows_are_one_statement_and_roll_back_with_their_writer() {
     run(&mut db, "begin; insert into crm.contacts (email) select g || '@example.com' from generate_series(1, 20000) g; rollback").await;
     assert!(types(&mut db).await.is_empty());
     run(&mut db, "insert into crm.contacts (email) select g || '@example.com' from generate_series(1, 20000) g").await;
-    assert_eq!(one(&mut db, "select count(*) || ' ' || count(distinct contact_id) from waypost.event_queue").await, "20000 20000");
+    assert_eq!(
+        one(
+            &mut db,
+            "select count(*) || ' ' || count(distinct contact_id) from waypost.event_queue"
+        )
+        .await,
+        "20000 20000"
+    );
 }
 
 #[tokio::test]
@@ -83,9 +153,20 @@ async fn an_open_form_plans_its_abandonment_and_a_submission_takes_it_back() {
           from waypost.workflows")).await;
     let timers = "select to_char(due_at at time zone 'UTC', 'HH24:MI') || ' ' || (data ->> 'formId') from waypost.timers order by 1";
     assert!(rows(&mut db, timers).await.is_empty());
-    assert_eq!(one(&mut db, "select waypost.plan_timers(id)::text from waypost.workflows").await, "1");
+    assert_eq!(
+        one(
+            &mut db,
+            "select waypost.plan_timers(id)::text from waypost.workflows"
+        )
+        .await,
+        "1"
+    );
     assert_eq!(rows(&mut db, timers).await, ["00:30 checkout"]);
-    run(&mut db, "update crm.form_submissions set started_at = '2027-01-01T01:00:00Z'").await;
+    run(
+        &mut db,
+        "update crm.form_submissions set started_at = '2027-01-01T01:00:00Z'",
+    )
+    .await;
     assert_eq!(rows(&mut db, timers).await, ["01:30 checkout"]);
     run(&mut db, "insert into waypost.occurrences (bucket, tenant_id, occurrence_key, event_id)
                   select bucket, tenant_id, occurrence_key, id from waypost.timers; delete from waypost.timers;
@@ -93,7 +174,11 @@ async fn an_open_form_plans_its_abandonment_and_a_submission_takes_it_back() {
     assert!(rows(&mut db, timers).await.is_empty(), "it fired already");
     run(&mut db, &format!("insert into crm.form_submissions (form_id, contact_id) values ('checkout', '{CONTACT}')")).await;
     assert_eq!(rows(&mut db, timers).await.len(), 1);
-    run(&mut db, "update crm.form_submissions set status = 'submitted'").await;
+    run(
+        &mut db,
+        "update crm.form_submissions set status = 'submitted'",
+    )
+    .await;
     assert!(rows(&mut db, timers).await.is_empty());
 }
 
@@ -103,9 +188,19 @@ async fn a_deleted_contact_takes_its_executions_along() {
     workflow(&mut db, "default", "w", "").await;
     run(&mut db, &format!("insert into crm.contacts (id) values ('{CONTACT}'); select waypost.enroll('w', '{CONTACT}')")).await;
     run(&mut db, "begin; delete from crm.contacts; rollback").await;
-    assert_eq!(one(&mut db, "select status from waypost.executions").await, "ready");
+    assert_eq!(
+        one(&mut db, "select status from waypost.executions").await,
+        "ready"
+    );
     run(&mut db, "delete from crm.contacts").await;
-    assert_eq!(one(&mut db, "select concat_ws('/', status, reason) from waypost.executions").await, "cancelled/contact_deleted");
+    assert_eq!(
+        one(
+            &mut db,
+            "select concat_ws('/', status, reason) from waypost.executions"
+        )
+        .await,
+        "cancelled/contact_deleted"
+    );
 }
 
 #[tokio::test]
@@ -117,9 +212,22 @@ async fn contacts_are_written_as_deltas_in_the_order_given() {
         array['[\"c\",\"d\"]', '[\"b\"]', '[\"z\"]']::jsonb[], array['[\"b\"]', '[\"c\"]', null]::jsonb[],
         array['{{\"first_name\":\"Ann\",\"score\":\"12\",\"old\":null}}', '{{\"score\":13,\"birth_date\":\"2000-02-29\",\"ok\":\"true\"}}', null]::jsonb[])::text")).await;
     assert_eq!(wrote, "1");
-    let contact = one(&mut db, "select concat_ws(' ', tags, first_name, birth_date, fields) from waypost.contacts").await;
-    assert_eq!(contact, "{a,b,d} Ann 2000-02-29 {\"ok\": true, \"score\": 13}");
-    for (field, value) in [("score", "\"x\""), ("day", "\"x\""), ("ok", "\"x\""), ("birth_date", "\"x\""), ("full_name", "\"x\"")] {
+    let contact = one(
+        &mut db,
+        "select concat_ws(' ', tags, first_name, birth_date, fields) from waypost.contacts",
+    )
+    .await;
+    assert_eq!(
+        contact,
+        "{a,b,d} Ann 2000-02-29 {\"ok\": true, \"score\": 13}"
+    );
+    for (field, value) in [
+        ("score", "\"x\""),
+        ("day", "\"x\""),
+        ("ok", "\"x\""),
+        ("birth_date", "\"x\""),
+        ("full_name", "\"x\""),
+    ] {
         let (code, message) = refused(&mut db, &format!("select waypost.write_contacts('{{default}}', array['{CONTACT}']::uuid[], null, null,
             array['{{\"{field}\":{value}}}']::jsonb[])")).await;
         assert_eq!(code, "WP004", "{field}");
@@ -146,5 +254,12 @@ async fn local_times_follow_the_one_rule() {
         )).await;
         assert_eq!(shifted, then, "{at} {amount} {unit}");
     }
-    assert_eq!(one(&mut db, "select waypost.zone_or('Mars/Base', 'UTC') || waypost.zone_or('Asia/Tokyo', 'UTC')").await, "UTCAsia/Tokyo");
+    assert_eq!(
+        one(
+            &mut db,
+            "select waypost.zone_or('Mars/Base', 'UTC') || waypost.zone_or('Asia/Tokyo', 'UTC')"
+        )
+        .await,
+        "UTCAsia/Tokyo"
+    );
 }

@@ -1,7 +1,11 @@
 //! Ids in SQL are those of `model::ids`, to the bit.
 
 use uuid::Uuid;
-use waypost::model::{execution::Status, ids, transition::{EntryKind, Policy}};
+use waypost::model::{
+    execution::Status,
+    ids,
+    transition::{EntryKind, Policy},
+};
 
 use super::support::{installed, one};
 
@@ -9,7 +13,11 @@ use super::support::{installed, one};
 async fn a_hundred_random_ids_are_the_same_in_sql_and_in_rust() {
     let (_, mut db) = installed("ids").await;
     for round in 0..100u64 {
-        let contact = if round == 0 { Uuid::nil() } else { Uuid::new_v4() };
+        let contact = if round == 0 {
+            Uuid::nil()
+        } else {
+            Uuid::new_v4()
+        };
         let other = Uuid::new_v4();
         let tenant = (other.as_u128() as i32).rem_euclid(1_000_000_007);
         let millis = (other.as_u128() >> 90) as i64;
@@ -31,8 +39,17 @@ async fn a_hundred_random_ids_are_the_same_in_sql_and_in_rust() {
         .fetch_one(&mut db)
         .await
         .expect("the functions answer");
-        let ours = (bucket, ids::home_bucket(tenant), id, ids::bucket_in(id), ids::outbox_id(id, seq));
-        assert_eq!(row, ours, "tenant {tenant}, contact {contact}, millis {millis}, seq {seq}");
+        let ours = (
+            bucket,
+            ids::home_bucket(tenant),
+            id,
+            ids::bucket_in(id),
+            ids::outbox_id(id, seq),
+        );
+        assert_eq!(
+            row, ours,
+            "tenant {tenant}, contact {contact}, millis {millis}, seq {seq}"
+        );
     }
 }
 
@@ -40,15 +57,32 @@ async fn a_hundred_random_ids_are_the_same_in_sql_and_in_rust() {
 async fn numbers_have_the_same_names_in_sql_and_in_rust() {
     let (_, mut db) = installed("names").await;
     for status in Status::ALL {
-        let name = one(&mut db, &format!("select waypost.status_name({}::smallint)", status.code())).await;
+        let name = one(
+            &mut db,
+            &format!("select waypost.status_name({}::smallint)", status.code()),
+        )
+        .await;
         assert_eq!(name, status.as_str());
     }
     for (kind, name) in EntryKind::ALL {
-        let theirs = one(&mut db, &format!("select waypost.entry_name({}::smallint)", kind.code())).await;
+        let theirs = one(
+            &mut db,
+            &format!("select waypost.entry_name({}::smallint)", kind.code()),
+        )
+        .await;
         assert_eq!(theirs, name);
     }
-    for policy in [Policy::Dedupe, Policy::Reconcile, Policy::Hold, Policy::Retry] {
-        let theirs = one(&mut db, &format!("select waypost.policy_name({}::smallint)", policy.code())).await;
+    for policy in [
+        Policy::Dedupe,
+        Policy::Reconcile,
+        Policy::Hold,
+        Policy::Retry,
+    ] {
+        let theirs = one(
+            &mut db,
+            &format!("select waypost.policy_name({}::smallint)", policy.code()),
+        )
+        .await;
         assert_eq!(serde_json::to_value(policy).expect("a word"), theirs);
     }
 }

@@ -16,31 +16,46 @@ static COPYING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 /// How to reach a database as a login.
 pub fn options(database: &str, login: &str) -> PgConnectOptions {
     let url = std::env::var(ADMIN).expect("WAYPOST_TEST_ADMIN_URL names a scratch server");
-    let options: PgConnectOptions = url.parse().expect("WAYPOST_TEST_ADMIN_URL is a Postgres URL");
+    let options: PgConnectOptions = url
+        .parse()
+        .expect("WAYPOST_TEST_ADMIN_URL is a Postgres URL");
     options.database(database).username(login)
 }
 
 /// A session as a login.
 pub async fn connect(database: &str, login: &str) -> PgConnection {
-    PgConnection::connect_with(&options(database, login)).await.expect("the scratch server answers")
+    PgConnection::connect_with(&options(database, login))
+        .await
+        .expect("the scratch server answers")
 }
 
 /// The login that may make databases and logins.
 async fn admin() -> PgConnection {
     let url = std::env::var(ADMIN).expect("WAYPOST_TEST_ADMIN_URL names a scratch server");
-    PgConnection::connect(&url).await.expect("the scratch server answers")
+    PgConnection::connect(&url)
+        .await
+        .expect("the scratch server answers")
 }
 
 /// Runs statements; for setting up.
 pub async fn run(db: &mut PgConnection, sql: &str) {
-    raw_sql(AssertSqlSafe(sql.to_owned())).execute(db).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    raw_sql(AssertSqlSafe(sql.to_owned()))
+        .execute(db)
+        .await
+        .unwrap_or_else(|e| panic!("{sql}: {e}"));
 }
 
 /// Runs statements that must be refused; the SQLSTATE and the message.
 pub async fn refused(db: &mut PgConnection, sql: &str) -> (String, String) {
-    let error = raw_sql(AssertSqlSafe(sql.to_owned())).execute(db).await.expect_err(sql);
+    let error = raw_sql(AssertSqlSafe(sql.to_owned()))
+        .execute(db)
+        .await
+        .expect_err(sql);
     let error = error.into_database_error().expect("Postgres refuses it");
-    (error.code().unwrap_or_default().into_owned(), error.message().to_owned())
+    (
+        error.code().unwrap_or_default().into_owned(),
+        error.message().to_owned(),
+    )
 }
 
 /// The first column of each row as text; null is the empty string. The statement casts to text itself.
@@ -65,9 +80,17 @@ pub async fn one(db: &mut PgConnection, sql: &str) -> String {
 pub async fn empty(name: &str, owner: &str, attributes: &str) -> String {
     let mut admin = admin().await;
     let database = format!("waypost_test_{name}");
-    run(&mut admin, &format!("drop database if exists {database} with (force)")).await;
+    run(
+        &mut admin,
+        &format!("drop database if exists {database} with (force)"),
+    )
+    .await;
     login(owner, attributes).await;
-    run(&mut admin, &format!("create database {database} owner {owner}")).await;
+    run(
+        &mut admin,
+        &format!("create database {database} owner {owner}"),
+    )
+    .await;
     database
 }
 
@@ -95,7 +118,9 @@ pub async fn installed(name: &str) -> (String, PgConnection) {
         .get_or_init(|| async {
             let database = empty("template", OWNER, "createrole").await;
             let mut owner = connect(&database, OWNER).await;
-            install::migrate(&mut owner, Options { crm: true }, &|_| {}).await.expect("it installs");
+            install::migrate(&mut owner, Options { crm: true }, &|_| {})
+                .await
+                .expect("it installs");
             owner.close().await.expect("the session ends");
             database
         })
@@ -105,8 +130,16 @@ pub async fn installed(name: &str) -> (String, PgConnection) {
         // A template may have no other session while it is copied.
         let _guard = COPYING.lock().await;
         let mut admin = admin().await;
-        run(&mut admin, &format!("drop database if exists {database} with (force)")).await;
-        run(&mut admin, &format!("create database {database} owner {OWNER} template {template}")).await;
+        run(
+            &mut admin,
+            &format!("drop database if exists {database} with (force)"),
+        )
+        .await;
+        run(
+            &mut admin,
+            &format!("create database {database} owner {OWNER} template {template}"),
+        )
+        .await;
     }
     let owner = connect(&database, OWNER).await;
     (database, owner)
@@ -127,6 +160,10 @@ pub async fn workflow(db: &mut PgConnection, tenant: &str, slug: &str, rules: &s
     )
     .await;
     if !rules.is_empty() {
-        run(db, &format!("update waypost.workflows set {rules} where slug = '{slug}'")).await;
+        run(
+            db,
+            &format!("update waypost.workflows set {rules} where slug = '{slug}'"),
+        )
+        .await;
     }
 }
