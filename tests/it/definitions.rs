@@ -1,5 +1,8 @@
 //! The examples are clean and pass the published schema; each bad file says what is wrong with it.
-#![allow(clippy::unwrap_used, reason = "a test that cannot read its files fails")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its files fails"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -222,7 +225,51 @@ fn odd_definition() -> impl Strategy<Value = Value> {
         .prop_map(|steps| serde_json::json!({ "id": "w", "actions": steps }))
 }
 
+/// One of the examples with one value somewhere replaced.
+fn mutated_example(which: usize, mut at: usize, by: &Value) -> Value {
+    fn put(value: &mut Value, at: &mut usize, by: &Value) -> bool {
+        if *at == 0 {
+            *value = by.clone();
+            return true;
+        }
+        *at -= 1;
+        match value {
+            Value::Array(items) => items.iter_mut().any(|item| put(item, at, by)),
+            Value::Object(members) => members.values_mut().any(|item| put(item, at, by)),
+            _ => false,
+        }
+    }
+    let files = files("examples", &["json", "yaml"]);
+    let mut value = raw(&files[which % files.len()]);
+    put(&mut value, &mut at, by);
+    value
+}
+
+fn odd_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        Just(serde_json::json!({})),
+        Just(serde_json::json!([])),
+        Just(serde_json::json!(["a", "welcome"])),
+        Just(
+            serde_json::json!({"operator": "NOT", "conditions": [{"field": "x", "operator": "in"}]})
+        ),
+        any::<f64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[ -~]{0,16}".prop_map(Value::from),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn no_mutation_of_an_example_makes_the_checker_panic(
+        which in 0usize..3, at in 0usize..160, by in odd_value(),
+    ) {
+        if let Ok(source) = parse::Source::from_value(mutated_example(which, at, &by), "mutated") {
+            drop(check::check(&source));
+        }
+    }
+
     #[test]
     fn no_definition_that_reads_makes_the_checker_panic(definition in odd_definition()) {
         if let Ok(source) = parse::Source::from_value(definition, "odd") {

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::codes;
 use super::ways::Steps;
-use crate::catalog::{action::Class, actions, config, finding::quoted, trigger, triggers};
+use crate::catalog::{
+    action::Class, actions, config, finding::quoted, parse::names, trigger, triggers,
+};
 use crate::model::{
     problem::Problem,
     transition::Policy,
@@ -35,10 +37,20 @@ pub fn check(
     for (i, step) in definition.actions.iter().enumerate() {
         let path = format!("actions[{i}]");
         policy(step, steps.classes[i], &path, found);
-        if let Some(entry) = actions::find(&step.kind) {
-            let schema = (entry.schema)();
-            let at = format!("{path}.config");
-            found.extend(config::unknown_fields(&schema, &step.config, &at));
+        match actions::find(&step.kind) {
+            Some(entry) => {
+                let schema = (entry.schema)();
+                let at = format!("{path}.config");
+                found.extend(config::unknown_fields(&schema, &step.config, &at));
+            }
+            None if names::ACTIONS.contains(&&*step.kind) => {
+                let message = format!("this version of Waypost has no action {} yet", step.kind);
+                let at = format!("{path}.type");
+                let kinds: Vec<_> = actions::ALL.iter().map(|entry| entry.kind).collect();
+                let hint = format!("it has {}", kinds.join(", "));
+                found.push(Problem::error(codes::UNKNOWN_ACTION, at, message).hint(hint));
+            }
+            None => {} // the compiler names the nearest
         }
         let template = step.config.get("templateId").and_then(Value::as_str);
         if let (Some(id), Some(known)) = (template, templates)
