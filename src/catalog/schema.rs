@@ -114,7 +114,28 @@ pub fn schema() -> Value {
     root["$id"] = json!(ID);
     root["title"] = json!("Waypost workflow");
     root["$defs"] = Value::Object(defs);
+    portable(&mut root);
     root
+}
+
+/// Rewrites patterns with `(?i)`, which JSON Schema's dialect of regular expressions does not have.
+fn portable(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(portable),
+        Value::Object(members) => {
+            if let Some(Value::String(pattern)) = members.get_mut("pattern")
+                && pattern.contains("(?i)")
+            {
+                let letter = |c: char| match c.is_ascii_alphabetic() {
+                    true => format!("[{}{}]", c.to_ascii_lowercase(), c.to_ascii_uppercase()),
+                    false => c.to_string(),
+                };
+                *pattern = pattern.replace("(?i)", "").chars().map(letter).collect();
+            }
+            members.values_mut().for_each(portable);
+        }
+        _ => {}
+    }
 }
 
 /// What `waypost catalog --json` prints: every trigger, action, operator, wait type and template filter.
@@ -376,5 +397,48 @@ fn widen(schema: &mut Value, defs: &mut Map<String, Value>) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reference_leads_somewhere_and_patterns_are_portable() {
+        let schema = schema();
+        let mut open = vec![&schema];
+        let mut references = 0;
+        while let Some(value) = open.pop() {
+            match value {
+                Value::Object(members) => {
+                    if let Some(Value::String(target)) = members.get("$ref") {
+                        references += 1;
+                        let pointer = target.strip_prefix('#').unwrap();
+                        assert!(schema.pointer(pointer).is_some(), "{target}");
+                    }
+                    if let Some(Value::String(pattern)) = members.get("pattern") {
+                        assert!(!pattern.contains("(?"), "{pattern}");
+                    }
+                    open.extend(members.values());
+                }
+                Value::Array(items) => open.extend(items),
+                _ => {}
+            }
+        }
+        assert!(references > 40);
+    }
+
+    #[test]
+    fn words_and_types_are_accepted_in_every_spelling() {
+        let schema = schema();
+        let kinds = schema["$defs"]["Step"]["properties"]["type"]["enum"].as_array().unwrap();
+        for spelling in ["send_email", "SEND_EMAIL", "sendEmail", "IfElse", "wait", "WAIT"] {
+            assert!(kinds.contains(&json!(spelling)), "{spelling}");
+        }
+        let text = schema.to_string();
+        for word in ["UNTIL_CONDITION", "PERCENTAGE", "ARCHIVED", "GOTO", "HOLDOUT", "DAYS"] {
+            assert!(text.contains(&format!("\"{word}\"")), "{word}");
+        }
     }
 }
