@@ -65,7 +65,7 @@ impl Interests {
     #[must_use]
     pub fn rows(&self) -> Vec<(String, String)> {
         let rows = self.by_type.iter().flat_map(|(kind, fields)| {
-            let any = fields.any.then(|| String::new());
+            let any = fields.any.then(String::new);
             let named = fields.named.iter().filter(|_| !fields.any).cloned();
             any.into_iter()
                 .chain(named)

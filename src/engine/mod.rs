@@ -14,3 +14,6 @@ pub mod matching;
 pub mod program;
 pub mod rules;
 pub mod scope;
+
+#[cfg(test)]
+mod tests;
