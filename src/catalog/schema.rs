@@ -111,6 +111,10 @@ pub fn schema() -> Value {
         json!({ "type": "string", "minLength": 1 }),
     );
 
+    nullable(&mut root);
+    for def in ["Trigger", "Step", "Goal", "EnrollmentSettings"] {
+        nullable(&mut defs[def]);
+    }
     root["$id"] = json!(ID);
     root["title"] = json!("Waypost workflow");
     root["$defs"] = Value::Object(defs);
@@ -118,7 +122,43 @@ pub fn schema() -> Value {
     root
 }
 
-/// Rewrites patterns with `(?i)`, which JSON Schema's dialect of regular expressions does not have.
+/// Null says the same as absence in every field that may be absent.
+fn nullable(object: &mut Value) {
+    let required = object["required"].take();
+    let must = |name: &str| {
+        required
+            .as_array()
+            .is_some_and(|all| all.iter().any(|r| r == name))
+    };
+    for (name, field) in object["properties"].as_object_mut().into_iter().flatten() {
+        let nothing = json!({ "type": "null" });
+        let accepts = match (&field["type"], &field["anyOf"]) {
+            (Value::String(kind), _) => kind == "null",
+            (Value::Array(kinds), _) => kinds.iter().any(|kind| kind == "null"),
+            (_, Value::Array(any)) => any.contains(&nothing),
+            _ => false,
+        };
+        if !accepts && !must(name) {
+            let inner = field.take();
+            let description = inner.get("description").cloned();
+            *field = json!({ "anyOf": [inner, nothing] });
+            if let Some(description) = description {
+                field["description"] = description;
+            }
+        }
+    }
+    match required {
+        Value::Null => drop(
+            object
+                .as_object_mut()
+                .map(|object| object.remove("required")),
+        ),
+        required => object["required"] = required,
+    }
+}
+
+/// Rewrites patterns with `(?i)`, which JSON Schema's dialect of regular expressions does not have, and
+/// `anyOf` with null, whose complaints would not say what is wrong with the other alternative.
 fn portable(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(portable),
@@ -131,6 +171,20 @@ fn portable(value: &mut Value) {
                     false => c.to_string(),
                 };
                 *pattern = pattern.replace("(?i)", "").chars().map(letter).collect();
+            }
+            let nothing = json!({ "type": "null" });
+            let any = members.get("anyOf").and_then(Value::as_array);
+            if let Some([one, other]) = any.map(Vec::as_slice)
+                && (*one == nothing) != (*other == nothing)
+            {
+                let inner = if *one == nothing {
+                    other.clone()
+                } else {
+                    one.clone()
+                };
+                members.remove("anyOf");
+                members.insert("if".to_owned(), nothing);
+                members.insert("else".to_owned(), inner);
             }
             members.values_mut().for_each(portable);
         }
@@ -432,12 +486,28 @@ mod tests {
     #[test]
     fn words_and_types_are_accepted_in_every_spelling() {
         let schema = schema();
-        let kinds = schema["$defs"]["Step"]["properties"]["type"]["enum"].as_array().unwrap();
-        for spelling in ["send_email", "SEND_EMAIL", "sendEmail", "IfElse", "wait", "WAIT"] {
+        let kinds = schema["$defs"]["Step"]["properties"]["type"]["enum"]
+            .as_array()
+            .unwrap();
+        for spelling in [
+            "send_email",
+            "SEND_EMAIL",
+            "sendEmail",
+            "IfElse",
+            "wait",
+            "WAIT",
+        ] {
             assert!(kinds.contains(&json!(spelling)), "{spelling}");
         }
         let text = schema.to_string();
-        for word in ["UNTIL_CONDITION", "PERCENTAGE", "ARCHIVED", "GOTO", "HOLDOUT", "DAYS"] {
+        for word in [
+            "UNTIL_CONDITION",
+            "PERCENTAGE",
+            "ARCHIVED",
+            "GOTO",
+            "HOLDOUT",
+            "DAYS",
+        ] {
             assert!(text.contains(&format!("\"{word}\"")), "{word}");
         }
     }

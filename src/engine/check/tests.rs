@@ -55,6 +55,14 @@ fn steps() {
             ],
         ),
         (
+            json!([{"id": "a", "type": "wait", "onTimeout": [], "onUnknown": [], "config": {
+                "waitType": "until_event", "event": "form.submitted"}}]),
+            &[
+                "unused_list actions[0].onTimeout",
+                "unused_list actions[0].onUnknown",
+            ],
+        ),
+        (
             json!([{"id": "a", "type": "end_workflow", "onSuccess": ["a"]}]),
             &["unused_list actions[0].onSuccess"],
         ),
@@ -113,7 +121,11 @@ fn the_goal_that_is_met_before_it_is_set() {
 /// (trigger, findings)
 #[test]
 fn triggers() {
-    let rows: [(Value, &[&str]); 5] = [
+    let rows: [(Value, &[&str]); 6] = [
+        (
+            json!({"type": "form submitted"}),
+            &["invalid_event_type trigger.type"],
+        ),
         (
             json!({"type": "form.abandoned"}),
             &["timed_trigger_plans_nothing trigger"],
