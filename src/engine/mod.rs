@@ -3,9 +3,9 @@
 pub mod advance;
 mod branches;
 mod burst;
+pub mod check;
 mod commands;
 mod compile;
-pub mod check;
 pub mod contact;
 mod goals;
 mod graph;
