@@ -6,6 +6,7 @@ mod burst;
 mod commands;
 mod compile;
 pub mod contact;
+pub mod eligibility;
 mod goals;
 mod graph;
 pub mod interests;
@@ -13,6 +14,7 @@ pub mod matching;
 pub mod program;
 pub mod rules;
 pub mod scope;
+pub mod simulate;
 
 #[cfg(test)]
 mod tests;
