@@ -3,6 +3,7 @@
 pub mod advance;
 mod branches;
 mod burst;
+pub mod check;
 mod commands;
 mod compile;
 pub mod contact;

@@ -1,5 +1,6 @@
 //! Spans: what is read, what is refused, and the calendar's corners.
 
+use chrono::Datelike;
 use chrono_tz::{America::New_York, Australia::Lord_Howe, Europe::Berlin};
 use proptest::prelude::*;
 use serde_json::json;
@@ -219,7 +220,8 @@ proptest! {
         prop_assert!(long.sub(now, tz) <= short.sub(now, tz));
     }
 
-    /// A later start ends no sooner, as long as the wall clock did not go back in between.
+    /// A later start ends no sooner, as long as the wall clock did not go back in between and no
+    /// month's end clamps (the 28th at 20:00 and the 31st at 19:00 meet in February the other way).
     #[test]
     fn add_is_monotone_in_the_start(
         seconds in 0i64..4_000_000_000, later in 0i64..10_000_000, amount in 0i64..900,
@@ -230,7 +232,8 @@ proptest! {
         let second = DateTime::from_timestamp(seconds + later, 0).unwrap();
         let wall = |at: DateTime<Utc>| at.with_timezone(&tz).naive_local();
         let span = Span::new(amount, unit).unwrap();
-        if wall(first) <= wall(second) {
+        let clamps = unit >= Unit::Months && [first, second].iter().any(|at| wall(*at).day() > 28);
+        if wall(first) <= wall(second) && !clamps {
             prop_assert!(span.add(first, tz) <= span.add(second, tz));
         }
     }

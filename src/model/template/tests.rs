@@ -265,6 +265,30 @@ fn tags() {
         ),
         ("{{ 'yes' if contact.score == 7 else 'no' }}", "yes"),
         ("{ {{ vars.n }} }{% if true %}{ {% endif %}", "{ 3 }{ "),
+        (
+            "{% for t in contact.tags %}{{ t }}{% unless forloop.last %}, {% endunless %}{% endfor %}",
+            "VIP, new",
+        ),
+        (
+            "{% if contact.missing %}{% assign x = 1 %}{% endif %}[{{ x }}{{ x.y.z }}]",
+            "[]",
+        ),
+        (
+            "{% for a in contact.tags %}{% for b in vars.list %}{{ loop.index }}{% endfor %}{{ loop.index }};{% endfor %}",
+            "12341;12342;",
+        ),
+        (
+            "{{ vars.n -1 }} {{ vars.n - vars.n }} {{ vars.list.first }} {{ -vars.n }}",
+            "2 0 3 -3",
+        ),
+        (
+            "{% if vars.n >= 3 and not contact.opted or contact.tags contains 'x' %}y{% endif %}",
+            "y",
+        ),
+        (
+            "{{ 'now' | date: '%H', contact.zone }}{{ contact.score | append: '%' }}",
+            "007%",
+        ),
         ("{%- if vars.n -%}  x  {%- endif -%}  y", "xy"),
     ];
     for (source, want) in rows {
@@ -435,10 +459,41 @@ fn limits_hold() {
         });
         assert!(failed.unwrap_or(true), "{source}");
     }
-    for open in ["(", "[", "{'a':", "not ", "-", "1+(", "{% if 1 %}"] {
-        let deep = format!("{{{{ {} 1 }}}}", open.repeat(5_000));
-        let _ = Template::compile(&deep);
+    // Nested or strung together past any use: refused, and no stack overflows.
+    for open in ["(", "[", "{'a':", "not ", "-", "1+(", "1*(", "1 if 1 else "] {
+        let source = format!("{{{{ {} 1 }}}}", open.repeat(5_000));
+        assert!(Template::compile(&source).is_err(), "{open}");
     }
+    for more in [
+        "|abs",
+        "-1",
+        "+1",
+        "*1",
+        " and 1",
+        " or 1",
+        "==1",
+        "~1",
+        "[0]",
+        " if 1 else 1",
+        ",1",
+    ] {
+        let source = format!("{{{{ 1{} }}}}", more.repeat(5_000));
+        assert!(Template::compile(&source).is_err(), "{more}");
+    }
+    let source = format!(
+        "{{% for x in vars.list %}}{{{{ x{} }}}}{{% endfor %}}",
+        ".a".repeat(5_000)
+    );
+    assert!(Template::compile(&source).is_err());
+    let source = format!("{{% if 1 %}}{}{{% endif %}}", "{% elsif 1 %}".repeat(4_000));
+    assert!(Template::compile(&source).is_err());
+    let source = format!(
+        "{{% case 1 %}}{}{{% endcase %}}",
+        "{% when 1 %}".repeat(4_000)
+    );
+    assert!(Template::compile(&source).is_err());
+    let source = format!("{}{}", "{% if 1 %}".repeat(40), "{% endif %}".repeat(40));
+    assert!(Template::compile(&source).is_ok());
 }
 
 proptest! {
