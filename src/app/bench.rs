@@ -148,7 +148,7 @@ pub async fn run(
         say(&format!("parking {} executions", plan.waiting));
         let parked = contacts(&pool, tenant.1, plan.waiting).await?;
         enroll(&pool, tenant.1, "parked", &parked).await?;
-        drain(&shared, &pool, tenant.0, 1, &[Role::Run]).await?;
+        drain(&shared, tenant.0, 1, &[Role::Run]).await?;
     }
     say(&format!("making {} contacts", plan.executions));
     let people = contacts(&pool, tenant.1, plan.executions).await?;
@@ -162,7 +162,7 @@ pub async fn run(
     let begun = Instant::now();
     let roles: &[Role] =
         if plan.effects > 0 { &[Role::Run, Role::Dispatch] } else { &[Role::Run] };
-    drain(&shared, &pool, tenant.0, 0, roles).await?;
+    drain(&shared, tenant.0, 0, roles).await?;
     let draining = begun.elapsed();
     let after = Counters::read(&pool).await?;
     let latency_ms = if plan.latency_rate == 0 {
@@ -229,7 +229,6 @@ async fn enroll(pool: &PgPool, tenant: &str, workflow: &str, people: &[Uuid]) ->
 /// Runs a worker until the tenant has nothing due. `status`: of the runs that may remain.
 async fn drain(
     shared: &Shared,
-    pool: &PgPool,
     tenant: i32,
     status: i16,
     roles: &[Role],
@@ -241,7 +240,7 @@ async fn drain(
         let left: bool = sqlx::query_scalar(store::sql!("bench_left"))
             .bind(tenant)
             .bind(status)
-            .fetch_one(pool)
+            .fetch_one(&shared.pool)
             .await?;
         if !left {
             break;
