@@ -1,5 +1,4 @@
 -- Reference tables: who the tenants are and what they have published. Small, read from caches, never on a hot path.
-create schema if not exists waypost;
 
 create table waypost.tenants (
   id          int generated always as identity,

@@ -1,1 +1,3 @@
 //! The use cases: what the API, the CLI and an embedding program call.
+
+pub mod bench;

@@ -1,0 +1,22 @@
+-- One contact into one workflow, in the caller's transaction: rolled back with it, never lost once it commits.
+-- Outcome `enrolled`, `duplicate` (a live execution holds the key: its id) or `blocked` with the reason.
+-- Called by: applications, in SQL. Locks, index: as enroll_batch. Never raises unless strict.
+-- needs: current_tenant, enroll_many
+create or replace function waypost.enroll(
+  workflow    text,
+  contact_id  uuid,
+  key         text default null,
+  data        jsonb default '{}',
+  priority    int default null,
+  strict      boolean default false,
+  wake        boolean default false,
+  tenant      text default waypost.current_tenant(),
+  out execution_id  uuid,
+  out outcome       text,
+  out reason        text
+)
+language sql volatile set search_path = ''
+as $$
+  select m.execution_id, m.outcome, m.reason
+  from waypost.enroll_many(workflow, array[contact_id], array[key], array[data], priority, strict, wake, tenant) m
+$$;

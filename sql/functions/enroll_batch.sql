@@ -1,0 +1,192 @@
+-- The enrollment rules, all in one place and set-based (SPEC decisions 3, 13, 16): workflow active and within dates,
+-- contact there, live key free, limit, window and delay. One result row for each item, by its ordinal.
+-- A refusal leaves a row in blocks; `duplicate` carries the live execution's id.
+-- Arguments are arrays of one length; p_key null: the workflow's own rule; p_source: the event or enrolment that the id
+-- derives from; p_event: the envelope kept in the state; p_limit...: a trigger's rate limit over the same ledger.
+-- Called by: enroll, enroll_many (as owner, in the app's transaction), the matcher (as worker).
+-- Locks: ledger rows, then live keys, each by (bucket, contact): no circle with other callers.
+-- Index: enrollments_pk, runs_live_uq, the contact mapping's own.
+-- needs: bucket_of, home_bucket, assemble_id, millis, span_shift, zone_or, new_id
+create or replace function waypost.enroll_batch(
+  p_tenant        int,
+  p_workflow      int[],
+  p_contact       uuid[],
+  p_key           text[],
+  p_source        uuid[],
+  p_at            timestamptz[],
+  p_event         jsonb[],
+  p_priority      int[],
+  p_depth         int[],
+  p_now           timestamptz,
+  p_limit         int[] default null,
+  p_limit_amount  int[] default null,
+  p_limit_unit    text[] default null
+) returns table (ord int, execution_id uuid, outcome text, reason text, detail jsonb)
+language plpgsql volatile set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_tenant    text;
+  v_zone      text;
+  v_bucket    smallint[];
+  v_version   int[];
+  v_priority  int[];
+  v_live      text[];                      -- the live key
+  v_id        uuid[];
+  v_reason    text[];
+  v_detail    jsonb[];
+  v_pass      int[];                       -- 0: no ledger; else the item's turn among those of its ledger row
+  v_local     text[];                      -- the contact's zone
+  v_new       uuid[] := '{}';
+  v_added     uuid[];
+begin
+  select t.name, t.timezone into v_tenant, v_zone from waypost.tenants t where t.id = p_tenant;
+
+  select array_agg(x.b order by x.o), array_agg(x.version order by x.o), array_agg(x.priority order by x.o),
+         array_agg(case when x.allow_multiple then x.k || ':' || x.s::text else x.k end order by x.o),
+         array_agg(waypost.assemble_id(waypost.millis(coalesce(x.at, p_now)), x.b,
+           sha256(convert_to(concat_ws(E'\x1f', v_tenant, x.slug, x.c, x.k, x.s), 'UTF8'))) order by x.o),
+         array_agg(x.reason order by x.o), array_agg(null::jsonb order by x.o),
+         array_agg(case when x.reason is null and x.ledger
+                        then row_number else 0 end::int order by x.o),
+         array_agg(x.timezone order by x.o)
+    into v_bucket, v_version, v_priority, v_live, v_id, v_reason, v_detail, v_pass, v_local
+  from (
+    select i.o, i.c, i.at, w.slug, w.version, w.allow_multiple, c.timezone,
+           coalesce(waypost.bucket_of(p_tenant, i.c), waypost.home_bucket(p_tenant)) as b,
+           coalesce(i.s, waypost.new_id()) as s,
+           coalesce(i.k, i.e -> 'data' #>> w.key_path, i.c::text) as k,
+           coalesce(i.p, w.priority, 0) as priority,
+           coalesce(w.needs_ledger, false) or i.l is not null as ledger,
+           row_number() over (partition by i.c, i.w, w.needs_ledger or i.l is not null order by i.o),
+           case
+             when w.id is null then 'unknown_workflow'
+             when w.status <> 'active' then 'workflow_' || w.status
+             when w.version is null then 'workflow_unpublished'
+             when p_now < w.starts_at then 'workflow_not_started'
+             when p_now >= w.ends_at then 'workflow_ended'
+             when c.id is null then 'unknown_contact'
+             when i.k is null and w.key_required then 'key_required'
+           end as reason
+    from unnest(p_workflow, p_contact, p_key, p_source, p_at, p_event, p_priority, coalesce(p_limit, '{}'))
+         with ordinality i(w, c, k, s, at, e, p, l, o)
+    left join waypost.workflows w on w.id = i.w and w.tenant_id = p_tenant
+    left join lateral (select k.id, k.timezone from waypost.contacts k
+                       where k.tenant = v_tenant and k.id = i.c limit 1) c on true
+    where i.o <= cardinality(p_workflow)) x;
+
+  if exists (select from unnest(v_pass) p where p > 0) then
+    -- The ledger rows, in order; whoever holds one decides alone until the commit.
+    insert into waypost.enrollments (bucket, tenant_id, contact_id, workflow_id)
+    select distinct u.b, p_tenant, u.c, u.w
+    from unnest(v_bucket, p_contact, p_workflow, v_pass) u(b, c, w, pass)
+    where u.pass > 0
+    order by 1, 3, 4
+    on conflict on constraint enrollments_pk do nothing;
+    perform 1
+    from waypost.enrollments e
+    join (select distinct u.b, u.c, u.w from unnest(v_bucket, p_contact, p_workflow, v_pass) u(b, c, w, pass)
+          where u.pass > 0) x
+      on e.bucket = x.b and e.tenant_id = p_tenant and e.contact_id = x.c and e.workflow_id = x.w
+    order by e.bucket, e.contact_id, e.workflow_id
+    for update of e;
+  end if;
+
+  for v_turn in 0 .. coalesce((select max(p) from unnest(v_pass) p), 0) loop
+    if v_turn > 0 then
+      -- A start that has not begun yet counts like one in the ledger. A live key goes first: that is a duplicate.
+      select array_agg(coalesce(y.verdict ->> 'reason', y.reason) order by y.o),
+             array_agg(coalesce(y.verdict -> 'detail', y.detail) order by y.o)
+        into v_reason, v_detail
+      from (
+        select u.o, u.reason, u.detail, case
+            when u.pass is distinct from v_turn or u.reason is not null or r.held then null
+            when w.limit_count is not null and r.in_window >= w.limit_count then
+              jsonb_build_object('reason', 'enrollment_limit', 'detail', jsonb_build_object(
+                'limit', w.limit_count, 'count', r.in_window, 'amount', w.limit_amount, 'unit', w.limit_unit))
+            when w.reenroll_amount is not null and r.ready_at > p_now then
+              jsonb_build_object('reason', 're_enrollment_delay', 'detail', jsonb_build_object(
+                'lastStart', r.last_start, 'until', r.ready_at))
+            when u.l is not null and r.in_rate >= u.l then
+              jsonb_build_object('reason', 'rate_limited', 'detail', jsonb_build_object(
+                'limit', u.l, 'count', r.in_rate, 'amount', u.la, 'unit', u.lu))
+          end as verdict
+        from unnest(v_bucket, p_contact, p_workflow, v_live, v_pass, v_reason, v_detail, v_local,
+                    coalesce(p_limit, '{}'), coalesce(p_limit_amount, '{}'), coalesce(p_limit_unit, '{}'))
+             with ordinality u(b, c, w, live, pass, reason, detail, zone, l, la, lu, o)
+        left join waypost.workflows w on w.id = u.w and w.tenant_id = p_tenant
+        left join lateral (
+          select bool_or(s.held) as held,
+                 count(s.at) filter (where w.limit_amount is null
+                   or s.at > waypost.span_shift(p_now, -w.limit_amount, w.limit_unit, z.name)) as in_window,
+                 count(s.at) filter (where u.la is null
+                   or s.at > waypost.span_shift(p_now, -u.la, u.lu, z.name)) as in_rate,
+                 max(s.at) as last_start,
+                 waypost.span_shift(max(s.at), w.reenroll_amount, w.reenroll_unit, min(z.name)) as ready_at
+          from (select waypost.zone_or(u.zone, v_zone) as name) z,
+               lateral (select unnest(e.starts) as at, false as held
+                        from waypost.enrollments e
+                        where e.bucket = u.b and e.tenant_id = p_tenant and e.contact_id = u.c and e.workflow_id = u.w
+                        union all
+                        select case when q.state ? 's' then null else q.enrolled_at end, q.key = u.live
+                        from waypost.runs q
+                        where q.bucket = u.b and q.tenant_id = p_tenant and q.contact_id = u.c and q.workflow_id = u.w) s
+        ) r on u.pass = v_turn
+        where u.o <= cardinality(p_workflow)) y;
+    end if;
+
+    with added as (
+      insert into waypost.runs (bucket, id, tenant_id, workflow_id, version, contact_id, key, priority, due_at,
+                                enrolled_at, state)
+      select u.b, u.id, p_tenant, u.w, u.version, u.c, u.live, u.p, p_now, p_now,
+             case when u.e is null then '{}' else jsonb_build_object('e', u.e) end
+               || case when u.d > 0 then jsonb_build_object('d', u.d) else '{}' end
+      from unnest(v_bucket, v_id, p_workflow, v_version, p_contact, v_live, v_priority, p_event, p_depth, v_reason, v_pass)
+           u(b, id, w, version, c, live, p, e, d, reason, pass)
+      where u.reason is null and u.pass = v_turn
+      order by u.b, u.c, u.w, u.live
+      on conflict do nothing
+      returning id)
+    select array_agg(a.id) into v_added from added a;
+    v_new := v_new || v_added;
+
+    if v_turn > 0 and v_added is not null then
+      update waypost.enrollments e set reserved_at = p_now
+      from unnest(v_bucket, p_contact, p_workflow, v_id, v_pass) u(b, c, w, id, pass)
+      where u.pass = v_turn and u.id = any(v_added)
+        and e.bucket = u.b and e.tenant_id = p_tenant and e.contact_id = u.c and e.workflow_id = u.w;
+    end if;
+  end loop;
+
+  if (select count(*) from unnest(v_new)) < cardinality(p_workflow) then
+    -- A statement of its own: it sees what another caller has committed while the insert waited for it.
+    select array_agg(case when x.verdict = 'enrolled' then null else coalesce(x.reason, 'duplicate') end order by x.o),
+           array_agg(case x.verdict when 'enrolled' then x.id when 'duplicate' then x.holder end order by x.o)
+      into v_reason, v_id
+    from (select u.o, u.id, u.reason, r.id as holder, case
+              when u.reason is not null then 'blocked'
+              when n.id is not null and row_number() over (partition by u.id order by u.reason nulls first, u.o) = 1
+                then 'enrolled'
+              else 'duplicate'
+            end as verdict
+          from unnest(v_bucket, p_contact, p_workflow, v_live, v_id, v_reason) with ordinality u(b, c, w, live, id, reason, o)
+          left join unnest(v_new) n(id) on n.id = u.id
+          left join waypost.runs r on u.reason is null and r.bucket = u.b and r.tenant_id = p_tenant
+            and r.contact_id = u.c and r.workflow_id = u.w and r.key = u.live
+          where u.o <= cardinality(p_workflow)) x;
+
+    insert into waypost.blocks (bucket, id, tenant_id, workflow_id, contact_id, at, reason, detail, source_id)
+    select u.b, waypost.assemble_id(waypost.millis(p_now), u.b, uuid_send(gen_random_uuid())), p_tenant, u.w, u.c, p_now,
+           u.reason, u.detail, u.s
+    from unnest(v_bucket, p_workflow, p_contact, v_reason, v_detail, p_source) u(b, w, c, reason, detail, s)
+    where u.reason is not null and u.reason <> 'unknown_workflow' and u.c is not null;
+  end if;
+
+  return query
+  select u.o::int, u.id, case when u.reason is null then 'enrolled' when u.reason = 'duplicate' then 'duplicate'
+                              else 'blocked' end,
+         u.reason, u.detail
+  from unnest(v_id, v_reason, v_detail) with ordinality u(id, reason, detail, o)
+  order by u.o;
+end
+$$;

@@ -1,0 +1,16 @@
+-- A tenant's number, or null: no such tenant, or one that this login may not name (waypost.role_tenants).
+-- The setting waypost.tenant alone proves nothing: who logged in decides. A login that may work as a worker or is
+-- superuser names every tenant, and so does everybody where tenants are not isolated.
+-- Called by: every public function. Locks: none. Index: tenants_name_uq, role_tenants_uq.
+-- needs: isolation
+create or replace function waypost.tenant_number(p_tenant text) returns int
+language sql stable security definer set search_path = ''
+as $$
+  select t.id
+  from waypost.tenants t
+  where t.name = p_tenant
+    and (exists (select from waypost.role_tenants r
+                 where r.role_name = session_user and (r.tenant_id is null or r.tenant_id = t.id))
+         or not waypost.isolation()
+         or pg_catalog.pg_has_role(session_user, 'waypost_worker', 'member'))
+$$;
