@@ -467,9 +467,12 @@ impl<'a> Machine<'a> {
         let mut failed = self.state.branches.remove(at);
         failed.park = None;
         failed.tries = 0;
+        let mut forks = std::mem::take(&mut self.state.forks);
+        forks.retain(|fork| failed.forks.contains(&fork.id));
         let result = json!({ "message": failure.message });
         self.finish(Status::Failed, Some(failure.error), result);
         self.state.branches.push(failed);
+        self.state.forks = forks;
     }
 
     /// Ends the execution: all branches end, and what they have not yet sent is moot.

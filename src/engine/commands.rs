@@ -55,7 +55,7 @@ impl Machine<'_> {
                     }
                     _ if parked.is_empty() => return None,
                     _ => {
-                        drop(self.log(-1, EntryKind::ExecutionMoved, json!({ "command": "retry" })))
+                        self.log(-1, EntryKind::ExecutionMoved, json!({ "command": "retry" }));
                     }
                 }
                 for id in parked {

@@ -67,7 +67,11 @@ impl Interests {
     pub fn rows(&self) -> Vec<(String, String)> {
         let rows = self.by_type.iter().flat_map(|(kind, fields)| {
             let any = fields.any.then(String::new);
-            let named = fields.named.iter().filter(|_| !fields.any).map(|field| spoken(field));
+            let named = fields
+                .named
+                .iter()
+                .filter(|_| !fields.any)
+                .map(|field| spoken(field));
             any.into_iter()
                 .chain(named)
                 .map(move |field| (kind.clone(), field))
@@ -91,7 +95,9 @@ impl Interests {
 
 /// The name that events carry: the language's own, not the column's.
 fn spoken(field: &str) -> String {
-    builtin_contact_field(field).map_or(field, |(name, _)| name).to_owned()
+    builtin_contact_field(field)
+        .map_or(field, |(name, _)| name)
+        .to_owned()
 }
 
 fn canonical(field: &str) -> &str {
