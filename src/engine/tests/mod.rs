@@ -1,5 +1,6 @@
 //! A small kit for tests of the machine: one execution, its contact and a clock that is moved by hand.
 
+mod actions;
 mod commands;
 mod joins;
 mod path;
