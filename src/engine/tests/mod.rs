@@ -211,11 +211,11 @@ impl<'p> Run<'p> {
     }
 
     pub(super) fn sends(&self) -> Vec<&Send> {
-        let send = |effect| match effect {
-            &Effect::Send(ref send) => Some(send),
+        let sends = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Send(send) => Some(send),
             _ => None,
-        };
-        self.effects.iter().filter_map(send).collect()
+        });
+        sends.collect()
     }
 
     /// History in short: `step:completed wait`, `execution:completed`.
