@@ -5,6 +5,7 @@ mod commands;
 mod joins;
 mod path;
 mod properties;
+mod triggers;
 mod watches;
 
 use chrono::Duration;
