@@ -8,6 +8,7 @@ mod commands;
 mod compile;
 pub mod contact;
 pub mod eligibility;
+mod failing;
 mod goals;
 mod graph;
 pub mod interests;
@@ -16,6 +17,8 @@ pub mod program;
 pub mod rules;
 pub mod scope;
 pub mod simulate;
+mod steps;
+mod waking;
 
 #[cfg(test)]
 mod tests;

@@ -7,28 +7,19 @@ use std::{
 
 use chrono::SecondsFormat;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{
-    advance::{Burst, advance},
-    contact::Contact,
-    eligibility::{self, Candidate, Verdict},
-    interests::Interests,
-    matching::{self, TriggerOutcome},
-    program::Program,
-};
-use crate::{
-    catalog::event_scope::envelope,
-    model::{
-        execution::{Execution, Instant, State, Status},
-        ids,
-        transition::{Admission, Cause, Effect, EntryKind, Event, Input, Reply, Send, Transition},
-        workflow::WorkflowStatus,
-    },
+use super::{contact::Contact, interests::Interests, program::Program};
+use crate::model::{
+    execution::{Execution, Instant},
+    ids,
+    transition::{Cause, Event, Input, Reply},
 };
 
+mod advancing;
 mod changes;
+mod enrolling;
 mod input;
 #[cfg(test)]
 mod tests;
@@ -119,7 +110,7 @@ struct Run {
 
 /// What happens at once, before the clock moves on.
 enum Job {
-    Event(Event),
+    Event(Box<Event>),
     Reply(usize, Reply),
 }
 
@@ -233,7 +224,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
             let id = whose.contact.id;
             self.tell_changes(id, &before, None);
         }
-        self.jobs.push_back(Job::Event(event));
+        self.jobs.push_back(Job::Event(Box::new(event)));
     }
 
     /// Queues the events of a change.
@@ -249,7 +240,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
             let millis = self.now.timestamp_millis();
             let bucket = ids::bucket_of(self.tenant, id);
             let parts = ["change", &whose.id, &self.order.to_string()];
-            self.jobs.push_back(Job::Event(Event {
+            self.jobs.push_back(Job::Event(Box::new(Event {
                 id: ids::derive(millis, bucket, &parts),
                 kind: change.kind.into(),
                 contact: Some(id),
@@ -259,7 +250,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
                 new: Some(change.new),
                 trigger: None,
                 cause: cause.cloned(),
-            }));
+            })));
         }
     }
 
@@ -278,293 +269,6 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
         }
         for at in 0..self.programs.len() {
             self.enroll_by(at, event, contact);
-        }
-    }
-
-    fn enroll_by(&mut self, at: usize, event: &Event, contact: Uuid) {
-        let program = &self.programs[at];
-        let missing;
-        let who = match self.contacts.get(&contact) {
-            Some(whose) => &whose.contact,
-            None => {
-                missing = Contact::missing(contact);
-                &missing
-            }
-        };
-        let decisions = matching::decide(program, event, who, self.now);
-        for decision in decisions {
-            match decision.outcome {
-                TriggerOutcome::Matched { key } => {
-                    self.enroll(at, event, contact, key.as_deref(), &decision.trigger);
-                }
-                TriggerOutcome::BadKey { message } => {
-                    self.blocked(at, contact, None, "bad_key", json!({ "message": message }));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn enroll(&mut self, at: usize, event: &Event, contact: Uuid, key: Option<&str>, by: &str) {
-        let program = &self.programs[at];
-        let whose = self.contacts.get(&contact);
-        let runs = |run: &usize| self.runs[*run].as_ref();
-        let own = whose.map(|whose| &whose.live[..]).unwrap_or_default();
-        let own = own.iter().filter_map(runs).filter(|run| run.program == at);
-        let live: Vec<&str> = own.map(|run| &*run.ex.key).collect();
-        let starts = whose.and_then(|whose| whose.starts.get(&at));
-        let trigger = program.triggers.iter().find(|trigger| trigger.id == by);
-        let rate = trigger.and_then(|t| Some((t.max_per_contact?, t.time_window)));
-        let tz = whose
-            .and_then(|whose| whose.contact.tz)
-            .unwrap_or(program.tenant.timezone);
-        let contact_key = contact.to_string();
-        let candidate = Candidate {
-            status: WorkflowStatus::Active,
-            contact,
-            contact_exists: whose.is_some(),
-            // A key that the trigger has rendered, even where it fell back to the contact.
-            key: Some(key.unwrap_or(&contact_key)),
-            data: &event.data,
-            source: event.id,
-            starts: starts.map(Vec::as_slice).unwrap_or_default(),
-            live: &live,
-            rate,
-        };
-        match eligibility::decide(program.rules(), &candidate, self.now, tz) {
-            Verdict::Enroll { key, live_key } => self.enter(at, event, contact, key, live_key, by),
-            Verdict::Duplicate { .. } => {
-                self.blocked(at, contact, None, "duplicate", Value::Null);
-            }
-            Verdict::Blocked { reason, detail } => {
-                self.blocked(at, contact, None, reason, detail);
-            }
-        }
-    }
-
-    fn enter(
-        &mut self,
-        at: usize,
-        event: &Event,
-        contact: Uuid,
-        key: String,
-        live_key: String,
-        by: &str,
-    ) {
-        let program = &self.programs[at];
-        let bucket = ids::bucket_of(self.tenant, contact);
-        let source = event.id.to_string();
-        let whose = contact.to_string();
-        let parts = [
-            &*program.tenant.name,
-            &program.workflow,
-            &whose,
-            &key,
-            &source,
-        ];
-        let ex = Execution {
-            bucket,
-            id: ids::derive(event.occurred_at.timestamp_millis(), bucket, &parts),
-            tenant: self.tenant,
-            workflow: program.numbers.workflow,
-            version: program.numbers.version,
-            contact,
-            key: live_key,
-            status: Status::Ready,
-            priority: program.rules().priority,
-            seq: 0,
-            enrolled_at: self.now,
-            due_at: Some(self.now),
-            state: State {
-                event: Some(envelope(event)),
-                depth: event.cause.as_ref().map_or(0, |cause| cause.depth),
-                ..State::default()
-            },
-        };
-        let detail = json!({
-            "workflow": program.workflow, "version": ex.version, "trigger": by, "key": key,
-            "eventId": event.id, "eventType": event.kind,
-        });
-        self.row(contact, Some(ex.id), "execution:created", None, detail);
-        let run = self.runs.len();
-        self.runs.push(Some(Run { program: at, ex }));
-        self.summary.total_enrollments += 1;
-        let now = self.now;
-        if let Some(whose) = self.contacts.get_mut(&contact) {
-            whose.live.push(run);
-            whose.starts.entry(at).or_default().push(now);
-        }
-        self.plan(run, now);
-    }
-
-    fn plan(&mut self, run: usize, at: Instant) {
-        self.order += 1;
-        self.due.push(Reverse((at, self.order, run)));
-    }
-
-    fn blocked(
-        &mut self,
-        at: usize,
-        contact: Uuid,
-        execution: Option<Uuid>,
-        reason: &str,
-        numbers: Value,
-    ) {
-        let mut detail = json!({ "workflow": self.programs[at].workflow, "reason": reason });
-        if !numbers.is_null() {
-            detail["detail"] = numbers;
-        }
-        self.row(contact, execution, "enrollment:blocked", None, detail);
-    }
-
-    /// Advances one execution and does what the store does with the transition.
-    fn advance(&mut self, at: usize, input: &Input) {
-        let Some(mut run) = self.runs.get_mut(at).and_then(Option::take) else {
-            return;
-        };
-        let Some(whose) = self.contacts.get_mut(&run.ex.contact) else {
-            return;
-        };
-        let program = &self.programs[run.program];
-        let before = whose.contact.fields.clone();
-        let contact = &mut whose.contact;
-        let step = advance(program, &run.ex, contact, input, self.now, Burst::default());
-        let Some(step) = step else {
-            self.runs[at] = Some(run);
-            return;
-        };
-        self.report(&run, &step);
-        if let Some(Admission::Refused { detail }) = &step.admission {
-            self.summary.total_enrollments -= 1;
-            if let Some(whose) = self.contacts.get_mut(&run.ex.contact) {
-                let starts = whose.starts.entry(run.program).or_default();
-                starts.pop();
-            }
-            let reason = step
-                .reason
-                .as_deref()
-                .unwrap_or("entry_conditions")
-                .to_owned();
-            let (contact, id) = (run.ex.contact, run.ex.id);
-            self.blocked(run.program, contact, Some(id), &reason, detail.clone());
-        }
-        let cause = Cause {
-            execution: run.ex.id,
-            workflow: run.ex.workflow,
-            depth: run.ex.state.depth + 1,
-        };
-        if step
-            .effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::Crm(_)))
-        {
-            self.tell_changes(run.ex.contact, &before, Some(&cause));
-        }
-        for effect in &step.effects {
-            if let Effect::Send(send) = effect {
-                let reply = self.answer(&run, send);
-                self.jobs.push_back(Job::Reply(at, reply));
-            }
-        }
-        let refused = matches!(step.admission, Some(Admission::Refused { .. }));
-        if step.status.is_final() {
-            self.ended(at, &run.ex, step.status, refused);
-            return;
-        }
-        run.ex.status = step.status;
-        run.ex.due_at = step.due_at;
-        run.ex.seq = step.seq;
-        run.ex.state = step.state;
-        if let Some(due) = run.ex.due_at {
-            self.plan(at, due);
-        }
-        self.runs[at] = Some(run);
-    }
-
-    fn ended(&mut self, at: usize, ex: &Execution, status: Status, refused: bool) {
-        if let Some(whose) = self.contacts.get_mut(&ex.contact) {
-            whose.live.retain(|run| *run != at);
-        }
-        match status {
-            _ if refused => {}
-            Status::Completed => {
-                self.summary.completed_enrollments += 1;
-                let millis = (self.now - ex.enrolled_at).num_milliseconds();
-                self.completion_seconds += millis as f64 / 1_000.0;
-            }
-            Status::Exited => self.summary.exited_enrollments += 1,
-            Status::Failed => self.summary.failed_enrollments += 1,
-            _ => {}
-        }
-    }
-
-    /// The answer of the outside: what the results say, else ok and empty.
-    fn answer(&self, run: &Run, send: &Send) -> Reply {
-        let program = &self.programs[run.program];
-        let step = &program.step_ids()[send.step as usize];
-        let contact = self.contacts.get(&run.ex.contact).map(|whose| &whose.id);
-        let fits = |line: &&ResultLine| {
-            line.workflow
-                .as_ref()
-                .is_none_or(|workflow| *workflow == program.workflow)
-                && line.step_id.as_ref().is_none_or(|id| id == step)
-                && line
-                    .contact_id
-                    .as_ref()
-                    .is_none_or(|id| Some(id) == contact)
-        };
-        match self.options.results.iter().find(fits) {
-            Some(line) => Reply {
-                seq: send.seq,
-                outcome: line.outcome,
-                response: line.response.clone(),
-                error: line.error.clone(),
-                message: line.message.clone(),
-            },
-            None => Reply {
-                seq: send.seq,
-                outcome: input::sent(),
-                response: Value::Null,
-                error: None,
-                message: None,
-            },
-        }
-    }
-
-    /// Tells what a transition did, entry by entry.
-    fn report(&mut self, run: &Run, step: &Transition) {
-        let program = &self.programs[run.program];
-        let first = run.ex.seq;
-        for (seq, entry) in (first..).zip(&step.entries) {
-            let index = usize::try_from(entry.step).ok();
-            let mut step_id = index.and_then(|index| program.step_ids().get(index).cloned());
-            let mut detail = entry.result.clone();
-            match entry.kind {
-                EntryKind::GoalAchieved => {
-                    step_id = None;
-                    self.summary.goal_achievements += 1;
-                }
-                EntryKind::Dispatched => {
-                    let send = step.effects.iter().find_map(|effect| match effect {
-                        Effect::Send(send) if send.seq == seq => Some(send),
-                        _ => None,
-                    });
-                    if let Some(send) = send {
-                        detail = json!({
-                            "action": send.action, "request": send.request,
-                            "outboxId": ids::outbox_id(run.ex.id, seq),
-                        });
-                    }
-                }
-                _ => {}
-            }
-            self.row(
-                run.ex.contact,
-                Some(run.ex.id),
-                entry.kind.name(),
-                step_id,
-                detail,
-            );
         }
     }
 

@@ -63,10 +63,7 @@ async fn prepare(connection: &mut PgConnection, purpose: Purpose) -> Result<(), 
             assume(connection, "waypost_worker").await
         }
         Purpose::Api => assume(connection, "waypost_api").await,
-        Purpose::Owner => connection
-            .execute("set statement_timeout = '120s'")
-            .await
-            .map(drop),
+        Purpose::Owner => connection.execute("set statement_timeout = '120s'").await.map(drop),
     }
 }
 
@@ -77,9 +74,7 @@ async fn assume(connection: &mut PgConnection, role: &'static str) -> Result<(),
         .fetch_one(&mut *connection)
         .await?;
     if may {
-        connection
-            .execute(AssertSqlSafe(format!("set role {role}")))
-            .await?;
+        connection.execute(AssertSqlSafe(format!("set role {role}"))).await?;
     }
     Ok(())
 }

@@ -31,9 +31,7 @@ pub fn start() -> DateTime<Utc> {
 /// A migrated database.
 pub async fn database(name: &str) -> TestDb {
     TestDb::with_migrator(name, "waypost", async |c: &mut PgConnection| {
-        install::migrate(c, Options { crm: true }, &|_| {})
-            .await
-            .map(drop)
+        install::migrate(c, Options { crm: true }, &|_| {}).await.map(drop)
     })
     .await
 }
@@ -48,25 +46,19 @@ impl House {
     pub async fn with(name: &str, settings: WorkerSettings) -> House {
         let db = database(name).await;
         let mut c = db.connect().await;
-        let tenant: i32 = sqlx::query_scalar(
-            "insert into waypost.tenants (name, clock) values ('t', $1) returning id",
-        )
-        .bind(start())
-        .fetch_one(&mut c)
-        .await
-        .unwrap();
+        let tenant: i32 =
+            sqlx::query_scalar("insert into waypost.tenants (name, clock) values ('t', $1) returning id")
+                .bind(start())
+                .fetch_one(&mut c)
+                .await
+                .unwrap();
         let sink = Arc::new(Memory::new());
         let mut connectors = Connectors::default();
         for action in ["send_email", "webhook", "http_request"] {
             connectors = connectors.with(action, sink.clone());
         }
         let shared = Shared::new(&db.url(), connectors, Arc::new(NoSecrets), settings).unwrap();
-        House {
-            db,
-            shared,
-            sink,
-            tenant,
-        }
+        House { db, shared, sink, tenant }
     }
 
     /// Drives the tenant's clock.
