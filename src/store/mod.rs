@@ -77,5 +77,9 @@ impl Scope {
 
 /// JSON text that jsonb takes: it refuses U+0000, which a provider's answer may well hold.
 pub(crate) fn storable(text: String) -> String {
-    if text.contains("\\u0000") { text.replace("\\u0000", "\\ufffd") } else { text }
+    if text.contains("\\u0000") {
+        text.replace("\\u0000", "\\ufffd")
+    } else {
+        text
+    }
 }

@@ -43,7 +43,10 @@ async fn house(name: &str) -> (House, PgConnection) {
 /// Without psql this part is left out, and `bin/test` says so; under CI it may not be.
 fn without_psql() -> bool {
     let there = Command::new("psql").arg("--version").output().is_ok();
-    assert!(there || std::env::var_os("CI").is_none(), "psql is not on the PATH");
+    assert!(
+        there || std::env::var_os("CI").is_none(),
+        "psql is not on the PATH"
+    );
     !there
 }
 
@@ -81,8 +84,14 @@ async fn from_psql_executions_equal_commits() {
     writer.join().unwrap();
     assert!(output.status.success());
     let answers = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(answers.lines().filter(|line| *line == "enrolled").count(), TRANSACTIONS);
-    assert!(commits > 400 && commits < 600, "the coin is fair: {commits}");
+    assert_eq!(
+        answers.lines().filter(|line| *line == "enrolled").count(),
+        TRANSACTIONS
+    );
+    assert!(
+        commits > 400 && commits < 600,
+        "the coin is fair: {commits}"
+    );
     assert_eq!(enrolled(&mut c).await, (commits, commits));
 }
 
@@ -93,12 +102,18 @@ async fn from_python_executions_equal_commits() {
         return;
     };
     let (house, mut c) = house("python").await;
-    let ends: String = (0..TRANSACTIONS).map(|n| if coin(n) { 'c' } else { 'r' }).collect();
+    let ends: String = (0..TRANSACTIONS)
+        .map(|n| if coin(n) { 'c' } else { 'r' })
+        .collect();
     let output = Command::new(python)
         .args(["tests/it/enrol.py", &house.db.url(), &ends])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let commits = i64::try_from(ends.matches('c').count()).unwrap();
     assert_eq!(enrolled(&mut c).await, (commits, commits));
 }
@@ -109,7 +124,10 @@ async fn a_refusal_is_an_answer_and_leaves_the_transaction_whole() {
     let mut c = house.connect().await;
     let ada = house.contact(&mut c, "ada@example.com").await;
     let table = [
-        ("select outcome, reason from waypost.enroll('nowhere', $1)", "unknown_workflow"),
+        (
+            "select outcome, reason from waypost.enroll('nowhere', $1)",
+            "unknown_workflow",
+        ),
         (
             "select outcome, reason from waypost.enroll('welcome', gen_random_uuid(), key => $1::text)",
             "unknown_contact",
@@ -117,16 +135,18 @@ async fn a_refusal_is_an_answer_and_leaves_the_transaction_whole() {
     ];
     c.execute("begin").await.unwrap();
     for (statement, wanted) in table {
-        let (outcome, reason): (String, String) =
-            sqlx::query_as(statement).bind(ada).fetch_one(&mut c).await.unwrap();
-        assert_eq!((outcome.as_str(), reason.as_str()), ("blocked", wanted));
-    }
-    let (outcome,): (String,) =
-        sqlx::query_as("select outcome from waypost.enroll('welcome', $1)")
+        let (outcome, reason): (String, String) = sqlx::query_as(statement)
             .bind(ada)
             .fetch_one(&mut c)
             .await
             .unwrap();
+        assert_eq!((outcome.as_str(), reason.as_str()), ("blocked", wanted));
+    }
+    let (outcome,): (String,) = sqlx::query_as("select outcome from waypost.enroll('welcome', $1)")
+        .bind(ada)
+        .fetch_one(&mut c)
+        .await
+        .unwrap();
     assert_eq!(outcome, "enrolled");
     c.execute("commit").await.unwrap();
     assert_eq!(enrolled(&mut worker).await, (1, 1));

@@ -9,18 +9,31 @@ use crate::support::{House, abandon, path, publish, start};
 async fn a_contact_who_does_not_buy_gets_both_mails() {
     let house = House::new("journey").await;
     let mut c = house.connect().await;
-    publish(&house, &mut c, include_str!("../../examples/abandoned-cart.json")).await;
+    publish(
+        &house,
+        &mut c,
+        include_str!("../../examples/abandoned-cart.json"),
+    )
+    .await;
     let ada = house.contact(&mut c, "ada@example.com").await;
     abandon(&mut c, ada).await;
     let mut driver = house.driver();
-    driver.advance_to(start() + TimeDelta::days(3)).await.unwrap();
+    driver
+        .advance_to(start() + TimeDelta::days(3))
+        .await
+        .unwrap();
 
     let row = sqlx::query("select id, status, reason from waypost.finished where contact_id = $1")
         .bind(ada)
         .fetch_one(&mut c)
         .await
         .unwrap();
-    assert_eq!(row.get::<i16, _>(1), 4, "completed, not {:?}", row.get::<Option<String>, _>(2));
+    assert_eq!(
+        row.get::<i16, _>(1),
+        4,
+        "completed, not {:?}",
+        row.get::<Option<String>, _>(2)
+    );
     let hours: Vec<(String, String, i64)> = path(&mut c, row.get(0))
         .await
         .into_iter()
@@ -39,8 +52,10 @@ async fn a_contact_who_does_not_buy_gets_both_mails() {
         ("send-email-2", "step:completed", 25),
         ("", "execution:completed", 25),
     ];
-    let expected: Vec<(String, String, i64)> =
-        expected.iter().map(|(s, k, h)| ((*s).into(), (*k).into(), *h)).collect();
+    let expected: Vec<(String, String, i64)> = expected
+        .iter()
+        .map(|(s, k, h)| ((*s).into(), (*k).into(), *h))
+        .collect();
     assert_eq!(hours, expected);
     assert_eq!(house.sink.count(), 2);
 }
@@ -49,24 +64,38 @@ async fn a_contact_who_does_not_buy_gets_both_mails() {
 async fn a_purchase_in_between_ends_it_at_once() {
     let house = House::new("purchase").await;
     let mut c = house.connect().await;
-    publish(&house, &mut c, include_str!("../../examples/abandoned-cart.json")).await;
+    publish(
+        &house,
+        &mut c,
+        include_str!("../../examples/abandoned-cart.json"),
+    )
+    .await;
     let bob = house.contact(&mut c, "bob@example.com").await;
     abandon(&mut c, bob).await;
     let mut driver = house.driver();
-    driver.advance_to(start() + TimeDelta::hours(5)).await.unwrap();
+    driver
+        .advance_to(start() + TimeDelta::hours(5))
+        .await
+        .unwrap();
     sqlx::query("update crm.contacts set last_purchase_date = $2 where id = $1")
         .bind(bob)
         .bind(start() + TimeDelta::hours(5))
         .execute(&mut c)
         .await
         .unwrap();
-    driver.advance_to(start() + TimeDelta::hours(5)).await.unwrap();
+    driver
+        .advance_to(start() + TimeDelta::hours(5))
+        .await
+        .unwrap();
     let (status, reason): (i16, Option<String>) =
         sqlx::query_as("select status, reason from waypost.finished where contact_id = $1")
             .bind(bob)
             .fetch_one(&mut c)
             .await
             .unwrap();
-    assert_eq!((status, reason.as_deref()), (5, Some("goal:purchase-complete")));
+    assert_eq!(
+        (status, reason.as_deref()),
+        (5, Some("goal:purchase-complete"))
+    );
     assert_eq!(house.sink.count(), 1);
 }

@@ -31,7 +31,9 @@ pub fn start() -> DateTime<Utc> {
 /// A migrated database.
 pub async fn database(name: &str) -> TestDb {
     TestDb::with_migrator(name, "waypost", async |c: &mut PgConnection| {
-        install::migrate(c, Options { crm: true }, &|_| {}).await.map(drop)
+        install::migrate(c, Options { crm: true }, &|_| {})
+            .await
+            .map(drop)
     })
     .await
 }
@@ -46,19 +48,25 @@ impl House {
     pub async fn with(name: &str, settings: WorkerSettings) -> House {
         let db = database(name).await;
         let mut c = db.connect().await;
-        let tenant: i32 =
-            sqlx::query_scalar("insert into waypost.tenants (name, clock) values ('t', $1) returning id")
-                .bind(start())
-                .fetch_one(&mut c)
-                .await
-                .unwrap();
+        let tenant: i32 = sqlx::query_scalar(
+            "insert into waypost.tenants (name, clock) values ('t', $1) returning id",
+        )
+        .bind(start())
+        .fetch_one(&mut c)
+        .await
+        .unwrap();
         let sink = Arc::new(Memory::new());
         let mut connectors = Connectors::default();
         for action in ["send_email", "webhook", "http_request"] {
             connectors = connectors.with(action, sink.clone());
         }
         let shared = Shared::new(&db.url(), connectors, Arc::new(NoSecrets), settings).unwrap();
-        House { db, shared, sink, tenant }
+        House {
+            db,
+            shared,
+            sink,
+            tenant,
+        }
     }
 
     /// Drives the tenant's clock.
@@ -116,9 +124,19 @@ pub fn json(text: &str) -> Value {
 /// Publishes a definition the way `deploy` does.
 pub async fn publish(house: &House, c: &mut PgConnection, text: &str) {
     let source = parse::read(text, "test.json").unwrap();
-    let info = TenantInfo { name: "t".into(), timezone: chrono_tz::UTC };
-    let program =
-        Program::compile(&source.definition, Numbers { workflow: 1, version: 1 }, &info).unwrap();
+    let info = TenantInfo {
+        name: "t".into(),
+        timezone: chrono_tz::UTC,
+    };
+    let program = Program::compile(
+        &source.definition,
+        Numbers {
+            workflow: 1,
+            version: 1,
+        },
+        &info,
+    )
+    .unwrap();
     let id: i32 = sqlx::query_scalar(
         "insert into waypost.workflows (tenant_id, slug, name, status, needs_ledger, reenroll_amount, reenroll_unit)
          values ($1, $2, $2, 'active', $3, 7, 'days') returning id",

@@ -68,14 +68,25 @@ const PLANTS: [(&str, &str); 15] = [
 async fn clean_after_work_and_each_check_counts_a_planted_row() {
     let house = House::new("verify").await;
     let mut c = house.connect().await;
-    publish(&house, &mut c, include_str!("../../examples/abandoned-cart.json")).await;
+    publish(
+        &house,
+        &mut c,
+        include_str!("../../examples/abandoned-cart.json"),
+    )
+    .await;
     let mut driver = house.driver();
     let first = house.contact(&mut c, "first@example.com").await;
     abandon(&mut c, first).await;
-    driver.advance_to(start() + TimeDelta::days(2)).await.unwrap();
+    driver
+        .advance_to(start() + TimeDelta::days(2))
+        .await
+        .unwrap();
     let second = house.contact(&mut c, "second@example.com").await;
     abandon(&mut c, second).await;
-    driver.advance_to(start() + TimeDelta::days(2)).await.unwrap();
+    driver
+        .advance_to(start() + TimeDelta::days(2))
+        .await
+        .unwrap();
 
     let mut worker = house.db.connect().await;
     worker.execute("set role waypost_worker").await.unwrap();
@@ -84,7 +95,11 @@ async fn clean_after_work_and_each_check_counts_a_planted_row() {
     assert!(broken.is_empty(), "{broken:?}");
 
     let checks: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
-    assert_eq!(PLANTS.map(|p| p.0).to_vec(), checks, "every check has its plant");
+    assert_eq!(
+        PLANTS.map(|p| p.0).to_vec(),
+        checks,
+        "every check has its plant"
+    );
     let mut owner = house.db.connect().await;
     for (name, plant) in PLANTS {
         let mut tx = owner.begin().await.unwrap();
@@ -96,7 +111,9 @@ async fn clean_after_work_and_each_check_counts_a_planted_row() {
                 "set role waypost_worker"
             };
             tx.execute(role).await.unwrap();
-            tx.execute(AssertSqlSafe(statement)).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+            tx.execute(AssertSqlSafe(statement))
+                .await
+                .unwrap_or_else(|e| panic!("{name}: {e}"));
         }
         tx.execute("set role waypost_worker").await.unwrap();
         let found = verify(&mut tx, None, &|_| {}).await.unwrap();
