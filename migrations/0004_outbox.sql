@@ -1,5 +1,6 @@
 -- DISPATCH: open rows only; the row itself is the attempt record (fence, attempt, claimed_at committed at T2: I-2).
-create table waypost.outbox (
+-- The view waypost.outbox shows open and ended rows together.
+create table waypost.sends (
   bucket        smallint not null,
   id            uuid not null,            -- UUIDv8 of (execution, seq): this IS unique (execution, seq)
   execution_id  uuid not null,
@@ -23,12 +24,12 @@ create table waypost.outbox (
   retry         jsonb,                    -- model/retry.rs; null: the default of outside actions
   request       jsonb not null,           -- rendered and frozen; secrets as references
   error         text,                     -- class of the last verdict
-  constraint outbox_pk primary key (bucket, id),
-  constraint outbox_state_ck check (state between 0 and 2)
+  constraint sends_pk primary key (bucket, id),
+  constraint sends_state_ck check (state between 0 and 2)
 );
-create index outbox_due on waypost.outbox (due_at) where state = 0;
-create index outbox_lease on waypost.outbox (lease_until) where state in (1, 2);
-create index outbox_execution on waypost.outbox (execution_id);
+create index sends_due on waypost.sends (due_at) where state = 0;
+create index sends_lease on waypost.sends (lease_until) where state in (1, 2);
+create index sends_execution on waypost.sends (execution_id);
 
 -- Ended rows, by time of ending; moved here by T3.
 create table waypost.deliveries (

@@ -1,0 +1,28 @@
+-- Makes an ended execution live again, ready and due, and returns it; its row leaves the cold table.
+-- Called by: move, retry, with their scope set. Locks: the row in finished, the live key. Index: finished_pk, runs_live_uq.
+-- needs: bucket_in
+create or replace function waypost.bring_back(p_tenant int, p_id uuid, p_now timestamptz) returns waypost.runs
+language plpgsql volatile set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_run waypost.runs;
+begin
+  with gone as (
+    delete from waypost.finished f
+    where f.bucket = waypost.bucket_in(p_id) and f.id = p_id and f.tenant_id = p_tenant
+    returning f.*)
+  insert into waypost.runs
+    (bucket, id, tenant_id, workflow_id, version, contact_id, key, status, priority, seq, node, due_at, enrolled_at, state)
+  select g.bucket, g.id, g.tenant_id, g.workflow_id, g.version, g.contact_id, g.key, 0, g.priority, g.seq, g.node, p_now,
+         g.enrolled_at, g.state
+  from gone g
+  order by g.finished_at desc limit 1
+  returning * into v_run;
+  return v_run;
+exception when unique_violation then
+  raise exception using errcode = 'WP016', message = 'key_in_use: another live execution holds the key',
+    detail = format('execution %s', p_id),
+    hint = 'Cancel the other one, or wait until it has ended.';
+end
+$$;
