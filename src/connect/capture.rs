@@ -21,6 +21,10 @@ const RECIPIENT: &[&str] = &["to", "recipient", "phone", "user", "channel"];
 const BODY: &[&str] = &["body", "text", "message"];
 
 impl Connector for Capture {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Reply> {
         let captured = capture(self.channel, delivery.request);
         let response = json!({ "captured": true, "channel": self.channel });

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::{TcpSocket, TcpStream},
 };
 
 /// What the server does at one point of the dialogue.
@@ -21,7 +21,8 @@ pub(super) enum Act {
     Hang,
 }
 
-/// A point of the dialogue: the greeting (``), a command's verb, or the message's end (`.`).
+/// A point of the dialogue: the greeting (empty), a command's verb, `content` (after the message's
+/// first line), or the message's end (`.`).
 pub(super) type Point = &'static str;
 
 pub(super) struct FakeSmtp {
@@ -43,7 +44,13 @@ pub(super) struct Seen {
 impl FakeSmtp {
     /// A server that does something else than usual at one point.
     pub(super) async fn start(at: Point, act: Option<Act>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let socket = TcpSocket::new_v4().expect("a socket");
+        // Small, so that a message of some megabytes does not fit into it and its writer has to wait.
+        socket.set_recv_buffer_size(16 * 1024).expect("a buffer");
+        socket
+            .bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+            .expect("a port");
+        let listener = socket.listen(16).expect("a listener");
         let address = listener.local_addr().expect("an address");
         let seen = Arc::new(Mutex::new(Seen::default()));
         let shared = seen.clone();
@@ -94,6 +101,7 @@ async fn serve(
 ) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut point = String::new();
+    let on_content = act;
     loop {
         let act = act
             .filter(|_| at == point)
@@ -106,9 +114,11 @@ async fn serve(
         let mut line = String::new();
         if point == "DATA" && act == Act::Say(usual("DATA")) {
             if at == "content" {
-                // Breaks off in the middle of the message.
                 stream.read_line(&mut line).await?;
-                return stream.get_ref().set_zero_linger();
+                match on_content {
+                    Some(Act::Hang) => std::future::pending().await,
+                    _ => return stream.get_ref().set_zero_linger(),
+                }
             }
             let mut message = String::new();
             while line != ".\r\n" {

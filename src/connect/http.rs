@@ -207,7 +207,7 @@ fn broken(error: &reqwest::Error, gate: &Gate, host: &str) -> Reply {
 }
 
 /// The first error of this type in the chain of sources.
-fn find<'a, E: std::error::Error + 'static>(error: &'a reqwest::Error) -> Option<&'a E> {
+fn find<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     let mut source = error.source();
     while let Some(error) = source {
         // An I/O error hides what it wraps from `source` and shows that one's source instead.

@@ -288,3 +288,24 @@ fn signatures_are_those_of_standard_webhooks() {
         assert_eq!(expected.as_deref(), Ok(signature), "{flavour:?}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_composing_panic(
+        url in "(https?://)?(?s).{0,60}",
+        method in "\\PC{0,8}",
+        name in "(?s).{0,12}",
+        value in "(?s).{0,40}",
+        kind in "none|basic|bearer|hmac|.{0,4}",
+    ) {
+        let auth = json!({ "type": kind, "token": value, "secret": value, "username": name, "password": value });
+        let request = json!({
+            "url": url, "method": method, "headers": { name: value }, "auth": auth, "body": value,
+        });
+        for flavour in [Flavour::Webhook, Flavour::Plain] {
+            if let Ok(call) = composed(&request, flavour) {
+                proptest::prop_assert_eq!(&call.headers["idempotency-key"], &ID.to_string());
+            }
+        }
+    }
+}

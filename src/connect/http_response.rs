@@ -105,7 +105,8 @@ fn record(answer: &Answer, vault: &Vault<'_>) -> Value {
             .get(*name)
             .and_then(|value| value.to_str().ok())
         {
-            let value = vault.redact(value.to_owned());
+            // What follows a question mark may be a signature or a token.
+            let value = vault.redact(value.split('?').next().unwrap_or_default().to_owned());
             headers.insert((*name).to_owned(), cut(&value, HEADER_LIMIT).into());
         }
     }

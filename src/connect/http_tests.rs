@@ -7,14 +7,19 @@ use uuid::Uuid;
 use super::*;
 use crate::connect::{NoSecrets, SecretSource, Verdict};
 
-#[allow(dead_code, reason = "shared with other tests, which use the rest")]
+// By its path, since the testing room lies floors above this one.
+#[allow(
+    dead_code,
+    clippy::duplicate_mod,
+    reason = "shared with tests above, which use the rest"
+)]
 #[path = "../testing/fake_http.rs"]
 mod fake_http;
 use fake_http::{Answer, FakeHttp, Fault};
 
 const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_8000_8000_0000_0000_0001);
 const LONG: Duration = Duration::from_secs(20);
-const SHORT: Duration = Duration::from_millis(250);
+const SHORT: Duration = Duration::from_millis(500);
 
 fn client(allow: &[&str]) -> HttpClient {
     let allow: Vec<IpNet> = allow
@@ -88,7 +93,7 @@ async fn requests_without_a_body_say_so_as_their_method_wants() {
         ("POST", Some("0")),
     ] {
         let count = fake.received().len();
-        let reply = send(json!({ "url": fake.url("/"), "method": method }), SHORT).await;
+        let reply = send(json!({ "url": fake.url("/"), "method": method }), LONG).await;
         let request = fake.received()[count].clone();
         assert_eq!(
             request.header("content-length"),
@@ -110,8 +115,14 @@ async fn each_fault_has_its_verdict() {
     for (fault, method, verdict, error) in [
         (Fault::status(404), "POST", Verdict::Rejected, "http_404"),
         (
-            Fault::Answer(redirect),
+            Fault::Answer(redirect.clone()),
             "GET",
+            Verdict::Rejected,
+            "http_302",
+        ),
+        (
+            Fault::Answer(redirect),
+            "POST",
             Verdict::Rejected,
             "http_302",
         ),

@@ -132,6 +132,10 @@ impl Default for Memory {
 }
 
 impl Connector for Memory {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Reply> {
         Box::pin(std::future::ready(self.take(delivery)))
     }

@@ -5,7 +5,10 @@
 //! in doubt it answers [`Verdict::Unknown`]: a wrong `NotSent` sends twice, a wrong `Unknown` only
 //! asks.
 
-use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc,
+    time::Duration,
+};
 
 use futures::FutureExt;
 use ipnet::IpNet;
@@ -46,6 +49,12 @@ pub trait Connector: Send + Sync {
     /// Makes one attempt and says what became of it. Never panics on bad input, never retries,
     /// never takes much longer than `delivery.timeout`.
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Reply>;
+
+    /// True where a delivery calls nobody and answers at once: the dispatcher takes a whole batch of
+    /// them in one go, without slots.
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 /// One attempt to deliver one outbox row.
@@ -171,7 +180,8 @@ impl Connectors {
         if Instant::now() >= delivery.deadline {
             return Reply::too_late();
         }
-        let call = std::panic::AssertUnwindSafe(connector.deliver(delivery)).catch_unwind();
+        // Called inside the future, so that a panic before the first await is caught as well.
+        let call = AssertUnwindSafe(async { connector.deliver(delivery).await }).catch_unwind();
         // A connector keeps its own time; the grace leaves it the chance to say more than we can.
         let reply = match tokio::time::timeout(delivery.timeout + GRACE, call).await {
             Ok(Ok(reply)) => reply,
@@ -184,3 +194,7 @@ impl Connectors {
 
 /// How much longer than its timeout a connector may take to say how its call ended.
 const GRACE: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+#[path = "mod_tests.rs"]
+mod tests;

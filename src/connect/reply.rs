@@ -131,6 +131,9 @@ impl Reply {
             let kept = cut(&text, RESPONSE_LIMIT / 2);
             self.response = json!({ "truncated": true, "text": kept });
         }
+        if let Some(captured) = &mut self.captured {
+            clean(&mut captured.headers);
+        }
         if let Some(message) = &mut self.message {
             let end = cut(message, MESSAGE_LIMIT).len();
             message.truncate(end);

@@ -18,6 +18,9 @@ const RECIPIENTS_LIMIT: usize = 50;
 /// The longest address with its display name, subject or header value, in bytes.
 const FIELD_LIMIT: usize = 2_000;
 
+/// The largest text or HTML part, in bytes.
+const PART_LIMIT: usize = 5 * 1024 * 1024;
+
 /// A message, ready to be sent.
 #[derive(Debug)]
 pub(super) struct Mail {
@@ -150,12 +153,19 @@ fn one_line(field: &str, text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The first of these fields that is there, as text of any number of lines.
+/// The first of these fields that is there, as text of any number of lines. Line ends are made those
+/// of mail here: the library inserts them one by one, which takes minutes for a text of megabytes.
 fn body(request: &Map<String, Value>, fields: &[&str]) -> Result<Option<String>, Refusal> {
     for field in fields {
         match request.get(*field) {
             None | Some(Value::Null) => {}
-            Some(Value::String(text)) => return Ok(Some(text.clone())),
+            Some(Value::String(text)) if text.len() > PART_LIMIT => {
+                let message = format!("`{field}` is {} bytes: at most {PART_LIMIT}", text.len());
+                return refuse("invalid_request", message);
+            }
+            Some(Value::String(text)) => {
+                return Ok(Some(text.replace("\r\n", "\n").replace('\n', "\r\n")));
+            }
             Some(_) => return refuse("invalid_request", format!("`{field}` must be a text")),
         }
     }
@@ -180,16 +190,33 @@ fn mailbox(field: &str, written: &Value) -> Result<Mailbox, Refusal> {
         );
     };
     one_line(field, text)?;
-    match text.trim().parse() {
-        Ok(mailbox) => Ok(mailbox),
+    match text
+        .trim()
+        .parse::<Mailbox>()
+        .ok()
+        .and_then(with_ascii_domain)
+    {
+        Some(mailbox) => Ok(mailbox),
         // An address is personal data: the field is named, what stands in it is not.
-        Err(_) => refuse(
+        None => refuse(
             "invalid_address",
             format!(
                 "`{field}` is no e-mail address: write name@example.com or Name <name@example.com>"
             ),
         ),
     }
+}
+
+/// Domains go by their ASCII form (`xn--...`), which every server takes.
+fn with_ascii_domain(mailbox: Mailbox) -> Option<Mailbox> {
+    if mailbox.email.domain().is_ascii() {
+        return Some(mailbox);
+    }
+    let url::Host::Domain(domain) = url::Host::parse(mailbox.email.domain()).ok()? else {
+        return None;
+    };
+    let email = Address::new(mailbox.email.user(), domain).ok()?;
+    Some(Mailbox { email, ..mailbox })
 }
 
 fn headers(request: &Map<String, Value>) -> Result<Vec<HeaderValue>, Refusal> {

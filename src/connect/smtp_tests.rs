@@ -11,7 +11,7 @@ use fake_smtp::{Act, FakeSmtp};
 
 const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_8000_8000_0000_0000_0001);
 const LONG: Duration = Duration::from_secs(20);
-const SHORT: Duration = Duration::from_millis(250);
+const SHORT: Duration = Duration::from_millis(500);
 
 fn smtp(port: u16, extra: &str) -> Smtp {
     let url = format!("smtp://127.0.0.1:{port}{extra}");
@@ -93,14 +93,21 @@ async fn each_failure_has_its_verdict_and_only_the_dot_makes_it_doubtful() {
 }
 
 #[tokio::test]
-async fn a_message_that_breaks_off_before_its_dot_was_not_sent() {
-    let fake = FakeSmtp::start("content", None).await;
+async fn a_message_that_ends_before_its_dot_was_not_sent() {
     let mut request = mail();
-    // Larger than what the sockets' buffers take, so that the break is noticed while writing.
-    request["body"] = "line\n".repeat(4_000_000).into();
-    let reply = send(&smtp(fake.address.port(), ""), &request, LONG, far()).await;
-    assert_eq!(reply.verdict, Verdict::NotSent, "{reply:?}");
-    assert!(fake.seen().messages.is_empty());
+    request["body"] = "line of a text\n".repeat(300_000).into();
+    for (act, error) in [(Act::Drop, "connect"), (Act::Hang, "timeout")] {
+        let fake = FakeSmtp::start("content", Some(act)).await;
+        let timeout = if act == Act::Hang { 2 * SHORT } else { LONG };
+        let reply = send(&smtp(fake.address.port(), ""), &request, timeout, far()).await;
+        assert_eq!(reply.verdict, Verdict::NotSent, "{act:?} {reply:?}");
+        assert_eq!(reply.error.as_deref(), Some(error), "{act:?} {reply:?}");
+        assert!(
+            fake.seen().commands.iter().any(|line| line == "DATA"),
+            "{act:?}"
+        );
+        assert!(fake.seen().messages.is_empty(), "{act:?}");
+    }
 }
 
 #[tokio::test]

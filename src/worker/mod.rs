@@ -1,1 +1,220 @@
-//! The loops: match, run, dispatch, schedule, janitor.
+//! The loops: match, run, dispatch, schedule, janitor. Any number of processes, no leader.
+//!
+//! Each loop is one file with a `run_once(scope) -> Round`; [`pace`] turns it into a loop that a
+//! doorbell wakes and an adaptive poll backs up. A round begins with a claim and ends with a commit.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{PgConnection, PgPool};
+use tokio::sync::Notify;
+
+use crate::{
+    connect::Connectors,
+    store::{self, Purpose, StoreResult, programs::Programs},
+};
+
+pub(crate) mod advance;
+pub mod dispatch;
+pub mod drive;
+pub mod janitor;
+pub mod listen;
+pub mod match_events;
+pub mod pace;
+pub mod run;
+pub mod schedule;
+mod settle;
+pub mod start;
+
+pub use start::{Role, Worker};
+
+/// How the loops work; every field has a `WAYPOST_*` variable (`app::config`).
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// Executions a claim takes. 1,000: below 50 the fixed cost shows, above 1,000 nothing is gained.
+    pub batch: i32,
+    /// Concurrent advance transactions; three on two cores did best.
+    pub runners: usize,
+    /// Concurrent matching transactions.
+    pub matchers: usize,
+    /// Concurrent claim-send-finish rounds.
+    pub dispatchers: usize,
+    /// Concurrent sends of one dispatcher to the outside (SPEC S-228: 5).
+    pub concurrency: usize,
+    /// Lease of a claimed outbox row.
+    pub lease: Duration,
+    /// Steps of one burst; 1 commits every step.
+    pub max_steps: u32,
+    /// Longest idle poll.
+    pub idle: Duration,
+    /// Longest a SIGTERM drain takes.
+    pub drain: Duration,
+    /// Use LISTEN/NOTIFY; off behind a transaction pooler without `WAYPOST_LISTEN_URL`.
+    pub listen: bool,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            batch: 1_000,
+            runners: 3,
+            matchers: 2,
+            dispatchers: 2,
+            concurrency: 5,
+            lease: Duration::from_secs(60),
+            max_steps: 64,
+            idle: Duration::from_secs(1),
+            drain: Duration::from_secs(30),
+            listen: true,
+        }
+    }
+}
+
+/// What all loops of a process share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Connections of role `waypost_worker`.
+    pub pool: PgPool,
+    /// Compiled versions.
+    pub programs: Arc<Programs>,
+    /// The adapters to the outside.
+    pub connectors: Arc<Connectors>,
+    /// Where `{{secrets.name}}` is looked up.
+    pub secrets: Arc<dyn crate::connect::SecretSource + Send + Sync>,
+    /// How the loops work.
+    pub settings: WorkerSettings,
+    /// In-process wake-ups.
+    pub bells: Arc<Bells>,
+    tenants: Arc<RwLock<HashMap<i32, String>>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// One bell a kind of loop, and one for the other processes.
+#[derive(Debug, Default)]
+pub struct Bells {
+    /// Something may be due.
+    pub run: Notify,
+    /// Events may wait.
+    pub matching: Notify,
+    /// Something may have to be sent.
+    pub dispatch: Notify,
+    /// The other processes should look.
+    pub outside: Notify,
+    /// A loop came back with a full batch since the doorbell was armed last: nobody need ring.
+    busy: AtomicBool,
+}
+
+impl Bells {
+    /// Wakes every loop of this process.
+    pub fn all(&self) {
+        self.run.notify_waiters();
+        self.run.notify_one();
+        self.matching.notify_waiters();
+        self.matching.notify_one();
+        self.dispatch.notify_waiters();
+        self.dispatch.notify_one();
+    }
+
+    /// Remembers that there is plenty to do.
+    pub(crate) fn note(&self, round: &StoreResult<Round>) {
+        if matches!(round, Ok(Round::Full)) {
+            self.busy.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there was plenty to do since this was asked last.
+    pub(crate) fn was_busy(&self) -> bool {
+        self.busy.swap(false, Ordering::Relaxed)
+    }
+
+    /// Wakes what a committed stage left work for.
+    pub(crate) fn after(&self, left: &advance::Left) {
+        if left.sends {
+            self.dispatch.notify_one();
+        }
+        if left.events {
+            self.matching.notify_one();
+        }
+        if left.ready {
+            self.run.notify_one();
+        }
+        if left.sends || left.events || left.ready {
+            self.outside.notify_one();
+        }
+    }
+}
+
+impl Shared {
+    /// What the loops need, over a lazily connecting pool.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn new(
+        url: &str,
+        connectors: Connectors,
+        secrets: Arc<dyn crate::connect::SecretSource + Send + Sync>,
+        settings: WorkerSettings,
+    ) -> StoreResult<Self> {
+        let loops = settings.runners + settings.matchers + settings.dispatchers + 6;
+        Ok(Self {
+            pool: store::connect(url, Purpose::Worker, u32::try_from(loops).unwrap_or(16))?,
+            programs: Arc::default(),
+            connectors: Arc::new(connectors),
+            secrets,
+            settings,
+            bells: Arc::default(),
+            tenants: Arc::default(),
+        })
+    }
+
+    /// The tenant's name; empty where it has not been learnt.
+    #[must_use]
+    pub fn tenant_name(&self, tenant: i32) -> String {
+        let known = self.tenants.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        known.get(&tenant).cloned().unwrap_or_default()
+    }
+
+    /// Makes sure that these tenants' names are known; names never change.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn learn_tenants(
+        &self,
+        connection: &mut PgConnection,
+        tenants: impl IntoIterator<Item = i32>,
+    ) -> StoreResult<()> {
+        let unknown: Vec<i32> = {
+            let known = self.tenants.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            tenants.into_iter().filter(|t| !known.contains_key(t)).collect()
+        };
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let names = store::clock::names(connection, &unknown).await?;
+        let mut known = self.tenants.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        known.extend(names);
+        Ok(())
+    }
+}
+
+/// What a round found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    /// A full batch: there is more.
+    Full,
+    /// Something was done.
+    Worked,
+    /// Nothing to do.
+    Idle,
+}

@@ -1,0 +1,17 @@
+-- T3: fenced delete, and the delivery; no row deleted means stale or already recorded.
+-- used by: store/outbox.rs finish
+-- locks:   outbox rows already held
+-- index:   outbox_pk, deliveries_pk
+with gone as (
+  delete from waypost.outbox o
+   using unnest($1::smallint[], $2::uuid[], $3::int[], $4::smallint[], $5::text[], $6::text[], $7::timestamptz[])
+         x(b, i, f, st, r, e, at)
+   where o.bucket = x.b and o.id = x.i and o.fence = x.f
+  returning o.*, x.st, x.r, x.e, x.at)
+insert into waypost.deliveries
+       (bucket, id, execution_id, seq, tenant_id, workflow_id, version, contact_id, step, action, policy, state, fence,
+        attempt, created_at, first_at, claimed_at, finished_at, request, response, error)
+select bucket, id, execution_id, seq, tenant_id, workflow_id, version, contact_id, step, action, policy, st, fence,
+       attempt, created_at, first_at, claimed_at, at, request, r::jsonb, e
+  from gone
+returning id, execution_id, seq, tenant_id, contact_id

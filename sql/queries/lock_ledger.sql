@@ -1,0 +1,8 @@
+-- Which ledger rows the first bursts can have now; an open enroll may hold one, and we do not wait for an app.
+-- used by: store/commit.rs
+-- locks:   enrollments rows, SKIP LOCKED
+-- index:   enrollments_pk
+select e.bucket, e.tenant_id, e.contact_id, e.workflow_id
+  from unnest($1::smallint[], $2::int[], $3::uuid[], $4::int[]) x(b, t, c, w)
+  join waypost.enrollments e on e.bucket = x.b and e.tenant_id = x.t and e.contact_id = x.c and e.workflow_id = x.w
+   for update of e skip locked

@@ -1,0 +1,15 @@
+-- Moves matched events from the queue to the log, with what the matcher made of them.
+-- used by: store/events.rs log
+-- locks:   event_queue rows (the bucket lock is held)
+-- index:   event_queue_pk, events_pk
+with gone as (
+  delete from waypost.event_queue q
+   using unnest($1::smallint[], $2::timestamptz[], $3::uuid[], $4::text[]) x(b, r, i, d)
+   where q.bucket = x.b and q.recorded_at = x.r and q.id = x.i
+  returning q.*, x.d)
+insert into waypost.events
+       (bucket, recorded_at, id, tenant_id, contact_id, type, occurred_at, matched_at, data, old, new, trigger, cause,
+        source, decisions)
+select bucket, recorded_at, id, tenant_id, contact_id, type, occurred_at, $5, data, old, new, trigger, cause, source,
+       d::jsonb
+  from gone

@@ -1,0 +1,13 @@
+-- A try that did not end the row: back to pending, due later; the try is kept in the log.
+-- used by: store/outbox.rs retry
+-- locks:   outbox rows already held
+-- index:   outbox_pk
+with back as (
+  update waypost.outbox o
+     set state = 0, due_at = x.d, lease_until = null, error = x.e, attempt = o.attempt - x.g
+    from unnest($1::smallint[], $2::uuid[], $3::int[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::smallint[])
+         x(b, i, f, d, v, e, r, g)
+   where o.bucket = x.b and o.id = x.i and o.fence = x.f
+  returning o.bucket, o.id, o.tenant_id, o.fence, o.claimed_at, x.v, x.e, x.r)
+insert into waypost.attempt_log (bucket, outbox_id, tenant_id, fence, claimed_at, at, verdict, error, response)
+select bucket, id, tenant_id, fence, claimed_at, clock_timestamp(), v, e, r::jsonb from back

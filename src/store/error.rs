@@ -1,0 +1,100 @@
+//! What can go wrong between us and Postgres, and whether trying again makes sense.
+
+/// Result of everything in the store.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// A failed statement or connection, or a row that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Postgres or the way to it.
+    #[error("{}", describe(.0))]
+    Database(#[from] sqlx::Error),
+    /// A stored definition that this binary cannot compile (made by a newer one, say).
+    #[error("workflow {workflow} version {version} cannot be read by this binary: {why}")]
+    Definition {
+        /// Workflow number.
+        workflow: i32,
+        /// Version.
+        version: i32,
+        /// First problem.
+        why: String,
+    },
+    /// A stored value that this binary cannot read.
+    #[error("a stored {what} cannot be read: {why}")]
+    Corrupt {
+        /// Which value.
+        what: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The database cannot be reached: reconnect with jitter.
+    Reconnect,
+    /// Deadlock, serialization, timeout, shut-down, read-only: the same again in a while.
+    Retry,
+    /// The statement itself is refused: retried row by row, the culprit is failed (I-9).
+    Isolate,
+}
+
+impl StoreError {
+    /// Sorts by SQLSTATE class: 08, 40, 53, 57, 55P03 and 25006 are never an execution's error.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        let StoreError::Database(error) = self else {
+            return Remedy::Isolate;
+        };
+        match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::WorkerCrashed => Remedy::Reconnect,
+            sqlx::Error::Database(db) => match db.code().as_deref() {
+                Some(code) if code.starts_with("08") || code.starts_with("57P") => {
+                    Remedy::Reconnect
+                }
+                Some(code)
+                    if code.starts_with("40")
+                        || code.starts_with("53")
+                        || code.starts_with("57")
+                        || code == "55P03"
+                        || code == "25006"
+                        || code == "25P03" =>
+                {
+                    Remedy::Retry
+                }
+                _ => Remedy::Isolate,
+            },
+            _ => Remedy::Isolate,
+        }
+    }
+
+    /// A short class for history and metrics: an SQLSTATE or a word, never data.
+    #[must_use]
+    pub fn class(&self) -> String {
+        match self {
+            StoreError::Database(sqlx::Error::Database(db)) => {
+                db.code().map_or_else(|| "database".to_owned(), |code| format!("sqlstate_{code}"))
+            }
+            StoreError::Database(_) => "database".to_owned(),
+            StoreError::Definition { .. } => "definition".to_owned(),
+            StoreError::Corrupt { .. } => "corrupt".to_owned(),
+        }
+    }
+}
+
+/// Postgres' own message without its DETAIL, which may hold personal data.
+fn describe(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(db) => match db.code() {
+            Some(code) => format!("{} (SQLSTATE {code})", db.message()),
+            None => db.message().to_owned(),
+        },
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,179 @@
+//! The event queue and the log: one matcher a bucket, a contact's events in their order (I-7).
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
+use uuid::Uuid;
+
+use super::{Scope, StoreResult, programs::Version, sql};
+use crate::model::{execution::Instant, transition::Event};
+
+/// An event as it stands in the queue.
+#[derive(Debug, Clone)]
+pub struct Queued {
+    /// Bucket.
+    pub bucket: i16,
+    /// Its place in the contact's order.
+    pub recorded_at: Instant,
+    /// Tenant number.
+    pub tenant: i32,
+    /// What happened.
+    pub event: Event,
+    /// Business time of the reading.
+    pub now: Instant,
+}
+
+/// Locks at most `limit` buckets that have events, looking from `from` on.
+///
+/// # Errors
+/// Of the database.
+pub async fn claim_buckets(
+    connection: &mut PgConnection,
+    from: i16,
+    limit: i32,
+) -> StoreResult<Vec<i16>> {
+    let mut found: Vec<i16> = sqlx::query_scalar(sql!("event_buckets"))
+        .bind(from)
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
+    if found.is_empty() && from > 0 {
+        found = sqlx::query_scalar(sql!("event_buckets"))
+            .bind(0_i16)
+            .bind(limit)
+            .fetch_all(&mut *connection)
+            .await?;
+    }
+    if found.is_empty() {
+        return Ok(found);
+    }
+    lock_buckets(connection, &found).await
+}
+
+/// Locks those of these buckets that nobody else holds.
+///
+/// # Errors
+/// Of the database.
+pub async fn lock_buckets(connection: &mut PgConnection, buckets: &[i16]) -> StoreResult<Vec<i16>> {
+    Ok(sqlx::query_scalar(sql!("lock_buckets")).bind(buckets).fetch_all(connection).await?)
+}
+
+/// For the rest of this transaction, waits at most 100 ms for a lock.
+///
+/// # Errors
+/// Of the database.
+pub async fn brief_locks(connection: &mut PgConnection) -> StoreResult<()> {
+    sqlx::query(sql!("brief_locks")).execute(connection).await?;
+    Ok(())
+}
+
+/// The oldest events of locked buckets, at most `limit` a bucket, in order.
+///
+/// # Errors
+/// Of the database.
+pub async fn read(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    buckets: &[i16],
+    limit: i32,
+) -> StoreResult<Vec<Queued>> {
+    let rows = sqlx::query(sql!("read_events"))
+        .bind(buckets)
+        .bind(limit)
+        .bind(scope.except())
+        .bind(scope.tenant())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| queued(row, scope)).collect()
+}
+
+fn queued(row: &PgRow, scope: &Scope) -> StoreResult<Queued> {
+    let now: Instant = row.try_get(13)?;
+    Ok(Queued {
+        bucket: row.try_get(0)?,
+        recorded_at: row.try_get(1)?,
+        tenant: row.try_get(3)?,
+        event: Event {
+            id: row.try_get(2)?,
+            kind: row.try_get(5)?,
+            contact: row.try_get(4)?,
+            occurred_at: row.try_get(6)?,
+            data: row.try_get(7)?,
+            old: row.try_get(8)?,
+            new: row.try_get(9)?,
+            trigger: row.try_get::<Option<Json<_>>, _>(10).ok().flatten().map(|j| j.0),
+            cause: row.try_get::<Option<Json<_>>, _>(11).ok().flatten().map(|j| j.0),
+        },
+        now: scope.now().unwrap_or(now),
+    })
+}
+
+/// Moves matched events to the log, each with what the matcher made of it.
+///
+/// # Errors
+/// Of the database.
+pub async fn log(
+    connection: &mut PgConnection,
+    events: &[(&Queued, Option<Value>)],
+    now: Instant,
+) -> StoreResult<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql!("log_events"))
+        .bind(events.iter().map(|e| e.0.bucket).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| e.0.recorded_at).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| e.0.event.id).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| e.1.as_ref().map(Value::to_string)).collect::<Vec<_>>())
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The published versions that listen to each `(tenant, event type)`.
+///
+/// # Errors
+/// Of the database.
+pub async fn listeners(
+    connection: &mut PgConnection,
+    kinds: &[(i32, &str)],
+) -> StoreResult<HashMap<(i32, String), Vec<Version>>> {
+    let rows = sqlx::query(sql!("triggers_of"))
+        .bind(kinds.iter().map(|k| k.0).collect::<Vec<_>>())
+        .bind(kinds.iter().map(|k| k.1).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await?;
+    let mut found: HashMap<(i32, String), Vec<Version>> = HashMap::new();
+    for row in &rows {
+        let key = (row.try_get(0)?, row.try_get(1)?);
+        found.entry(key).or_default().push((row.try_get(2)?, row.try_get(3)?));
+    }
+    Ok(found)
+}
+
+/// What to enrol, as [`super::enroll`] takes it, keeps the event's id: the same event never enrols twice.
+#[must_use]
+pub fn envelope(event: &Event) -> Value {
+    let mut map = serde_json::Map::new();
+    map.insert("type".into(), event.kind.clone().into());
+    map.insert("id".into(), event.id.to_string().into());
+    map.insert("occurred_at".into(), event.occurred_at.to_rfc3339().into());
+    if !event.data.is_null() {
+        map.insert("data".into(), event.data.clone());
+    }
+    if let Some(old) = &event.old {
+        map.insert("old".into(), old.clone());
+    }
+    if let Some(new) = &event.new {
+        map.insert("new".into(), new.clone());
+    }
+    Value::Object(map)
+}
+
+/// The nil UUID where an event belongs to no contact.
+#[must_use]
+pub fn contact_or_nil(event: &Event) -> Uuid {
+    event.contact.unwrap_or_default()
+}

@@ -1,0 +1,407 @@
+//! The dispatch plane: claim (T2), barrier (T2b), send, finish (T3). Lease and fence, since no
+//! transaction can be open while something leaves the machine.
+//!
+//! A dispatcher keeps sends in flight, at most `concurrency` a provider, and finishes whatever has
+//! answered in one transaction, which also advances the executions that asked.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant as Monotonic},
+};
+
+use sqlx::PgConnection;
+use tokio::sync::{Semaphore, mpsc};
+use uuid::Uuid;
+
+use super::{
+    Round, Shared,
+    advance::Stage,
+    run::Watermark,
+    settle::{Settlement, settle},
+};
+use crate::{
+    connect::{Delivery, Reply, Verdict},
+    model::{
+        execution::Instant,
+        transition::{self, Input, Policy, ReplyOutcome},
+    },
+    store::{
+        Scope, StoreResult,
+        error::Remedy,
+        executions,
+        outbox::{self, Again, Claim, Ended, Finished},
+    },
+};
+
+/// Between the last instant at which a send may begin and the end of the lease, beside the send's own timeout.
+const MARGIN: Duration = Duration::from_secs(2);
+/// Most answers that one T3 takes.
+const CHUNK: usize = 1_000;
+/// How often T3 comes back for a row that somebody else holds.
+const COME_BACK: u32 = 20;
+
+/// What came back of a send: none where the barrier did not let it pass; it is dropped silently.
+type Answer = (Claim, Option<Reply>);
+
+/// One dispatcher with its sends in flight.
+#[derive(Debug)]
+pub struct Dispatcher {
+    shared: Shared,
+    watermark: Watermark,
+    providers: HashMap<String, Arc<Semaphore>>,
+    in_flight: usize,
+    answers: mpsc::UnboundedReceiver<Answer>,
+    desk: mpsc::UnboundedSender<Answer>,
+}
+
+impl Dispatcher {
+    /// A dispatcher with nothing in flight.
+    #[must_use]
+    pub fn new(shared: Shared) -> Self {
+        let (desk, answers) = mpsc::unbounded_channel();
+        Self {
+            shared,
+            watermark: Watermark::default(),
+            providers: HashMap::new(),
+            in_flight: 0,
+            answers,
+            desk,
+        }
+    }
+
+    /// Finishes what has answered, and claims what there is room for. Never waits for an answer: each
+    /// rings the dispatch bell.
+    ///
+    /// # Errors
+    /// Of the database; sends in flight stay in flight.
+    pub async fn run_once(&mut self, scope: &Scope) -> StoreResult<Round> {
+        let mut answered = Vec::new();
+        while answered.len() < CHUNK
+            && let Ok(answer) = self.answers.try_recv()
+        {
+            answered.push(answer);
+        }
+        let finished = !answered.is_empty();
+        self.finish(scope, answered).await?;
+        let claimed = self.claim(scope).await?;
+        Ok(match claimed {
+            Round::Idle if finished => Round::Worked,
+            other => other,
+        })
+    }
+
+    /// Finishes everything in flight, e.g. when draining; claims nothing.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn drain(&mut self, scope: &Scope) -> StoreResult<()> {
+        while self.in_flight > 0 {
+            let mut answered = Vec::new();
+            if self.answers.recv_many(&mut answered, CHUNK).await == 0 {
+                break;
+            }
+            self.finish(scope, answered).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self, scope: &Scope, answered: Vec<Answer>) -> StoreResult<()> {
+        self.in_flight -= answered.len().min(self.in_flight);
+        let answers = answered.into_iter().filter_map(|(claim, reply)| Some((claim, reply?)));
+        finish_for_sure(&self.shared, scope, answers.collect()).await
+    }
+
+    /// T2, and the sends are on their way.
+    async fn claim(&mut self, scope: &Scope) -> StoreResult<Round> {
+        let settings = &self.shared.settings;
+        let room = i32::try_from(self.in_flight).unwrap_or(i32::MAX);
+        let limit = settings.batch - room;
+        if limit <= 0 {
+            return Ok(Round::Idle);
+        }
+        let from = self.watermark.from(scope);
+        // Taken before the statement: the lease in the database ends later than we think.
+        let begun = Monotonic::now();
+        let mut connection = self.shared.pool.acquire().await?;
+        let claims = outbox::claim(&mut connection, scope, from, limit, settings.lease).await?;
+        let full = i32::try_from(claims.len()).is_ok_and(|n| n >= limit);
+        self.watermark.move_to(claims.iter().map(|c| c.due_at).max(), full);
+        if claims.is_empty() {
+            return Ok(Round::Idle);
+        }
+        let tenants = claims.iter().map(|c| c.tenant);
+        self.shared.learn_tenants(&mut connection, tenants).await?;
+        let (local, outside): (Vec<Claim>, Vec<Claim>) =
+            claims.into_iter().partition(|c| self.is_local(&c.action));
+        for claim in outside {
+            self.launch(claim, begun);
+        }
+        let answers = self.send_local(&mut connection, local, begun).await?;
+        drop(connection);
+        finish_for_sure(&self.shared, scope, answers).await?;
+        Ok(if full { Round::Full } else { Round::Worked })
+    }
+
+    fn is_local(&self, action: &str) -> bool {
+        self.shared.connectors.get(action).is_some_and(|connector| connector.is_local())
+    }
+
+    /// Connectors that call nobody: one barrier for all, no slots to wait for.
+    async fn send_local(
+        &self,
+        connection: &mut PgConnection,
+        claims: Vec<Claim>,
+        begun: Monotonic,
+    ) -> StoreResult<Vec<(Claim, Reply)>> {
+        let guarded: Vec<&Claim> = claims.iter().filter(|c| needs_barrier(c.policy)).collect();
+        let passed: HashSet<Uuid> = if guarded.is_empty() {
+            HashSet::new()
+        } else {
+            outbox::barrier(connection, &guarded).await?.into_iter().collect()
+        };
+        let mut answers = Vec::with_capacity(claims.len());
+        for claim in claims {
+            if !needs_barrier(claim.policy) || passed.contains(&claim.id) {
+                let reply = deliver(&self.shared, &claim, begun).await;
+                answers.push((claim, reply));
+            }
+        }
+        Ok(answers)
+    }
+
+    /// One send to the outside: waits for a slot of its provider, passes the barrier, goes.
+    fn launch(&mut self, claim: Claim, begun: Monotonic) {
+        let shared = self.shared.clone();
+        let desk = self.desk.clone();
+        let slots = self.shared.settings.concurrency.max(1);
+        let slot = self
+            .providers
+            .entry(provider_of(&claim))
+            .or_insert_with(|| Arc::new(Semaphore::new(slots)))
+            .clone();
+        self.in_flight += 1;
+        tokio::spawn(async move {
+            let slot = slot.acquire_owned().await;
+            let in_time = Monotonic::now() < deadline(&shared, &claim, begun);
+            // Where the barrier cannot be asked, nothing is sent: the lease brings the row back.
+            let go = !in_time
+                || !needs_barrier(claim.policy)
+                || pass(&shared, &claim).await.unwrap_or(false);
+            let reply = if go { Some(deliver(&shared, &claim, begun).await) } else { None };
+            drop(slot);
+            // The desk is gone only when the dispatcher is: then the lease brings the row back.
+            if desk.send((claim, reply)).is_ok() {
+                shared.bells.dispatch.notify_one();
+            }
+        });
+    }
+}
+
+fn needs_barrier(policy: Policy) -> bool {
+    matches!(policy, Policy::Hold | Policy::Reconcile)
+}
+
+/// Whose slots a send takes: the host it calls, else its kind of action.
+fn provider_of(claim: &Claim) -> String {
+    let host = claim.request.get("url").and_then(serde_json::Value::as_str);
+    let host = host.and_then(|url| url::Url::parse(url).ok()?.host_str().map(str::to_owned));
+    host.unwrap_or_else(|| claim.action.clone())
+}
+
+fn timeout(shared: &Shared, claim: &Claim) -> Duration {
+    claim.timeout.min(shared.settings.lease / 2)
+}
+
+fn deadline(shared: &Shared, claim: &Claim, begun: Monotonic) -> Monotonic {
+    let lease = shared.settings.lease;
+    begun + lease.saturating_sub(timeout(shared, claim)).saturating_sub(MARGIN)
+}
+
+async fn pass(shared: &Shared, claim: &Claim) -> StoreResult<bool> {
+    let mut connection = shared.pool.acquire().await?;
+    Ok(!outbox::barrier(&mut connection, &[claim]).await?.is_empty())
+}
+
+async fn deliver(shared: &Shared, claim: &Claim, begun: Monotonic) -> Reply {
+    let delivery = Delivery {
+        outbox_id: claim.id,
+        tenant: &shared.tenant_name(claim.tenant),
+        action: &claim.action,
+        request: &claim.request,
+        attempt: u32::from(claim.attempt.unsigned_abs()),
+        timeout: timeout(shared, claim),
+        deadline: deadline(shared, claim, begun).into(),
+        secrets: &*shared.secrets,
+    };
+    shared.connectors.deliver(&delivery).await
+}
+
+/// T3 until the database has taken it: repeating it after a lost COMMIT reply is harmless. A row whose
+/// lease runs out meanwhile comes back as stale, which is kept as evidence.
+async fn finish_for_sure(
+    shared: &Shared,
+    scope: &Scope,
+    answers: Vec<(Claim, Reply)>,
+) -> StoreResult<()> {
+    let until = Monotonic::now() + shared.settings.lease * 2;
+    let mut open = answers;
+    let mut tries = 0_u32;
+    while !open.is_empty() {
+        tries += 1;
+        match finish(shared, scope, &open, tries >= COME_BACK).await {
+            Ok(rest) => open = rest,
+            Err(error) if error.remedy() == Remedy::Isolate && open.len() > 1 => {
+                tracing::warn!(error = %error.class(), rows = open.len(), "a finish failed; going row by row");
+                for answer in open {
+                    Box::pin(finish_for_sure(shared, scope, vec![answer])).await?;
+                }
+                return Ok(());
+            }
+            Err(error) if error.remedy() == Remedy::Isolate => {
+                tracing::error!(error = %error.class(), "an answer cannot be recorded; its lease will bring the row back");
+                return Ok(());
+            }
+            Err(error) if Monotonic::now() > until => return Err(error),
+            Err(_) => {}
+        }
+        if !open.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20 * u64::from(tries.min(25)))).await;
+        }
+    }
+    Ok(())
+}
+
+/// One T3; returns the answers whose rows somebody else held. `give_up`: those count as stale.
+async fn finish(
+    shared: &Shared,
+    scope: &Scope,
+    answers: &[(Claim, Reply)],
+    give_up: bool,
+) -> StoreResult<Vec<(Claim, Reply)>> {
+    let mut tx = shared.pool.begin().await?;
+    let claims: Vec<&Claim> = answers.iter().map(|a| &a.0).collect();
+    let (ours, clock) = outbox::lock(&mut tx, &claims).await?;
+    let present = outbox::present(&mut tx, &claims).await?;
+    let (mut ended, mut again, mut stale, mut rest) = (vec![], vec![], vec![], vec![]);
+    for (claim, reply) in answers {
+        if !ours.contains(&claim.id) {
+            if present.contains(&claim.id) && !give_up {
+                rest.push((claim.clone(), reply.clone()));
+            } else {
+                stale.push((claim, reply.verdict, reply.error.as_deref(), &reply.response));
+            }
+            continue;
+        }
+        let database_now = clock.unwrap_or(claim.now);
+        let business_now = scope.now().unwrap_or(database_now);
+        match settle(claim, reply, database_now) {
+            Settlement::End(how) => ended.push((Finished {
+                claim,
+                ended: how,
+                response: &reply.response,
+                error: reply.error.as_deref(),
+                captured: reply.captured.as_ref(),
+                at: business_now,
+            }, reply)),
+            Settlement::Again { after, uncounted } => again.push(Again {
+                claim,
+                due_at: later(business_now, after),
+                verdict: word(reply.verdict),
+                error: reply.error.as_deref(),
+                response: Some(&reply.response),
+                uncounted,
+            }),
+        }
+    }
+    outbox::retry(&mut tx, &again).await?;
+    outbox::stale(&mut tx, &stale).await?;
+    let (rows, replies): (Vec<Finished<'_>>, Vec<&Reply>) = ended.into_iter().unzip();
+    outbox::finish(&mut tx, &rows).await?;
+    let told: Vec<(&Claim, transition::Reply)> =
+        rows.iter().zip(replies).map(|(row, reply)| (row.claim, told(row, reply))).collect();
+    let left = answer(shared, &mut tx, scope, &told).await?;
+    tx.commit().await?;
+    shared.bells.after(&left);
+    Ok(rest)
+}
+
+pub(crate) fn later(now: Instant, after: Duration) -> Instant {
+    let after = chrono::TimeDelta::from_std(after).unwrap_or(chrono::TimeDelta::days(1));
+    now.checked_add_signed(after).unwrap_or(now)
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "ok",
+        Verdict::NotSent => "not_sent",
+        Verdict::Rejected => "rejected",
+        Verdict::Retryable => "retryable",
+        Verdict::Unknown => "unknown",
+    }
+}
+
+/// What the path is told of an ended row.
+fn told(row: &Finished<'_>, reply: &Reply) -> transition::Reply {
+    transition::Reply {
+        seq: row.claim.seq,
+        outcome: match row.ended {
+            Ended::Sent => ReplyOutcome::Sent,
+            Ended::Failed => ReplyOutcome::Failed,
+            Ended::Unknown => ReplyOutcome::Unknown,
+            Ended::Suppressed => ReplyOutcome::Suppressed,
+        },
+        response: reply.response.clone(),
+        error: reply.error.clone(),
+        message: reply.message.clone(),
+    }
+}
+
+/// Advances the executions that asked, right here; where a row is locked, the answer waits in `wakes`.
+pub(crate) async fn answer(
+    shared: &Shared,
+    connection: &mut PgConnection,
+    scope: &Scope,
+    told: &[(&Claim, transition::Reply)],
+) -> StoreResult<super::advance::Left> {
+    if told.is_empty() {
+        return Ok(super::advance::Left::default());
+    }
+    let ids: Vec<_> = told.iter().map(|(c, _)| (c.bucket, c.execution)).collect();
+    let claimed = executions::claim_ids(connection, scope, &ids).await?;
+    let live = if claimed.len() < ids.len() {
+        executions::present(connection, &ids).await?
+    } else {
+        Vec::new()
+    };
+    shared.learn_tenants(connection, claimed.iter().map(|c| c.execution.tenant)).await?;
+    let versions = claimed.iter().map(|c| (c.execution.workflow, c.execution.version));
+    let people = claimed.iter().map(|c| (c.execution.tenant, c.execution.contact));
+    let mut stage = Stage::load(shared, connection, versions, &[], people).await?;
+    let by_id: HashMap<_, _> = claimed.iter().map(|c| (c.execution.id, c)).collect();
+    let mut waiting = Vec::new();
+    for (claim, reply) in told {
+        match by_id.get(&claim.execution) {
+            Some(claimed) => {
+                stage.feed(claimed, &Input::Reply(reply.clone()));
+            }
+            None if live.contains(&claim.execution) => {
+                waiting.push((claim.bucket, claim.execution, claim.tenant, reply.clone()));
+            }
+            None => {}
+        }
+    }
+    let mut left = stage.write(connection).await?;
+    for (claim, reply) in told {
+        let held = by_id
+            .get(&claim.execution)
+            .is_some_and(|c| left.held.contains(&(c.execution.tenant, c.execution.contact)));
+        if held {
+            waiting.push((claim.bucket, claim.execution, claim.tenant, reply.clone()));
+        }
+    }
+    let now = told.first().map_or(executions::BEGINNING, |(c, _)| scope.now().unwrap_or(c.now));
+    executions::insert_wakes(connection, &waiting, now).await?;
+    left.ready |= !waiting.is_empty();
+    Ok(left)
+}

@@ -1,0 +1,90 @@
+//! The janitor: expired leases, partitions ahead. By whichever worker claims the rows.
+
+use super::{
+    Round, Shared, dispatch,
+    settle::{Settlement, settle_expired},
+};
+use crate::{
+    connect::{Reply, Verdict},
+    model::transition::{self, ReplyOutcome},
+    store::{
+        Scope, StoreResult, clock,
+        outbox::{self, Again, Ended, Finished},
+        partitions,
+    },
+};
+
+/// Expired leases a round takes.
+const BATCH: i32 = 500;
+/// Days for which partitions stand ready.
+const DAYS_AHEAD: i32 = 7;
+
+/// T4: rows whose dispatcher did not come back, by policy.
+///
+/// # Errors
+/// Of the database.
+pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
+    let mut tx = shared.pool.begin().await?;
+    let expired = outbox::expired(&mut tx, scope, BATCH).await?;
+    if expired.is_empty() {
+        return Ok(Round::Idle);
+    }
+    let database_now = clock::database_now(&mut tx).await?;
+    let business_now = scope.now().unwrap_or(database_now);
+    let reply = Reply::failed(Verdict::Unknown, "lease_lost", "the dispatcher did not come back");
+    let (mut ended, mut again) = (Vec::new(), Vec::new());
+    for (claim, passed) in &expired {
+        match settle_expired(claim, *passed, database_now) {
+            Settlement::End(how) => ended.push(Finished {
+                claim,
+                ended: how,
+                response: &reply.response,
+                error: reply.error.as_deref(),
+                captured: None,
+                at: business_now,
+            }),
+            Settlement::Again { after, uncounted } => again.push(Again {
+                claim,
+                due_at: dispatch::later(business_now, after),
+                verdict: "reaped",
+                error: Some("lease_lost"),
+                response: None,
+                uncounted,
+            }),
+        }
+    }
+    outbox::retry(&mut tx, &again).await?;
+    outbox::finish(&mut tx, &ended).await?;
+    let told: Vec<_> = ended
+        .iter()
+        .map(|row| {
+            let outcome = match row.ended {
+                Ended::Unknown => ReplyOutcome::Unknown,
+                _ => ReplyOutcome::Failed,
+            };
+            let reply = transition::Reply {
+                seq: row.claim.seq,
+                outcome,
+                response: serde_json::Value::Null,
+                error: reply.error.clone(),
+                message: reply.message.clone(),
+            };
+            (row.claim, reply)
+        })
+        .collect();
+    let left = dispatch::answer(shared, &mut tx, scope, &told).await?;
+    tx.commit().await?;
+    tracing::info!(rows = expired.len(), "leases had run out");
+    shared.bells.after(&left);
+    shared.bells.dispatch.notify_one();
+    Ok(if expired.len() >= BATCH.unsigned_abs() as usize { Round::Full } else { Round::Worked })
+}
+
+/// Partitions for the days ahead; twice without harm.
+///
+/// # Errors
+/// Of the database.
+pub async fn keep_partitions(shared: &Shared) -> StoreResult<()> {
+    let mut connection = shared.pool.acquire().await?;
+    partitions::ensure(&mut connection, DAYS_AHEAD).await
+}

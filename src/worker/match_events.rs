@@ -1,0 +1,348 @@
+//! The match loop: events become advances of the executions that depend on them, then enrolments.
+//!
+//! One event in one transaction, in the contact's order: first its dependants, then the triggers (SPEC
+//! decision 24). A round takes the events of many contacts at once; of one contact it takes events up to
+//! the first that enrols, since what comes after must see that enrolment.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::{Value, json};
+use sqlx::{Acquire, PgConnection};
+use uuid::Uuid;
+
+use super::{
+    Round, Shared,
+    advance::{Left, Stage},
+};
+use crate::{
+    engine::matching::{self, TriggerOutcome},
+    model::transition::Input,
+    store::{
+        Scope, StoreResult,
+        enroll::{self, Candidate, RateLimit},
+        error::Remedy,
+        events::{self, Queued},
+        executions::{self, Claimed},
+        programs::Version,
+    },
+};
+
+/// Buckets a round locks.
+const BUCKETS: i32 = 128;
+/// Events of one bucket a round takes: tenants within a bucket take turns of so many.
+const PER_BUCKET: i32 = 200;
+
+type Person = (i32, Uuid);
+
+/// One matcher. Any number work side by side, each in buckets of its own.
+#[derive(Debug)]
+pub struct Matcher {
+    shared: Shared,
+    from: i16,
+}
+
+/// An event of the round and what was decided about it.
+struct Decided<'a> {
+    event: &'a Queued,
+    notes: Vec<Value>,
+}
+
+/// A candidate for enrolment, and whose note it fills.
+struct Wanted {
+    person: Person,
+    candidate: Candidate,
+    event: usize,
+    note: usize,
+}
+
+impl Matcher {
+    /// A matcher that begins to look at bucket `from`.
+    #[must_use]
+    pub fn new(shared: Shared, from: i16) -> Self {
+        Self { shared, from }
+    }
+
+    /// Locks some buckets, handles their oldest events, commits.
+    ///
+    /// # Errors
+    /// Of the database, where trying again later is right.
+    pub async fn run_once(&mut self, scope: &Scope) -> StoreResult<Round> {
+        let mut connection = self.shared.pool.acquire().await?;
+        match self.attempt(&mut connection, scope, None).await {
+            Ok(round) => Ok(round),
+            Err((error, people)) if error.remedy() != Remedy::Reconnect && !people.is_empty() => {
+                tracing::warn!(error = %error.class(), contacts = people.len(), "a batch of events failed; going contact by contact");
+                self.one_by_one(&mut connection, scope, people).await
+            }
+            Err((error, _)) => Err(error),
+        }
+    }
+
+    /// After a failed batch: each contact alone, then each event alone; an event that cannot be handled is
+    /// logged with its error, so that it stops nobody (I-9).
+    async fn one_by_one(
+        &mut self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        people: Vec<(i16, Person)>,
+    ) -> StoreResult<Round> {
+        let mut worked = Round::Idle;
+        for (bucket, person) in people {
+            let only = Only { bucket, person, give_up: false };
+            let outcome = self.attempt(connection, scope, Some(&only)).await;
+            let outcome = match outcome {
+                Err((error, _)) if error.remedy() == Remedy::Isolate => {
+                    let last = Only { give_up: true, ..only };
+                    self.attempt(connection, scope, Some(&last)).await
+                }
+                other => other,
+            };
+            match outcome {
+                Ok(Round::Idle) => {}
+                Ok(_) => worked = Round::Worked,
+                Err((error, _)) if error.remedy() == Remedy::Reconnect => return Err(error),
+                // Held by somebody: the next round comes back.
+                Err(_) => {}
+            }
+        }
+        Ok(worked)
+    }
+
+    async fn attempt(
+        &mut self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        only: Option<&Only>,
+    ) -> Result<Round, (crate::store::StoreError, Vec<(i16, Person)>)> {
+        let mut people = Vec::new();
+        let done = async {
+            let mut tx = connection.begin().await?;
+            // An app may hold a live key behind an open enroll: then these contacts wait for the next round.
+            events::brief_locks(&mut tx).await?;
+            let buckets = match only {
+                Some(only) => events::lock_buckets(&mut tx, &[only.bucket]).await?,
+                None => events::claim_buckets(&mut tx, self.from, BUCKETS).await?,
+            };
+            if buckets.is_empty() {
+                return Ok((Round::Idle, Left::default(), false));
+            }
+            let mut queue = events::read(&mut tx, scope, &buckets, PER_BUCKET).await?;
+            if let Some(only) = only {
+                queue.retain(|e| person(e) == Some(only.person));
+                queue.truncate(if only.give_up { 1 } else { queue.len() });
+            }
+            if only.is_some_and(|only| only.give_up) {
+                let note = json!([{"outcome": "error", "reason": "the event could not be handled"}]);
+                let now = queue.first().map_or(executions::BEGINNING, |e| e.now);
+                let lost: Vec<_> = queue.iter().map(|e| (e, Some(note.clone()))).collect();
+                events::log(&mut tx, &lost, now).await?;
+                tx.commit().await?;
+                return Ok((Round::Worked, Left::default(), false));
+            }
+            people = queue.iter().filter_map(|e| Some((e.bucket, person(e)?))).collect();
+            people.sort_unstable();
+            people.dedup();
+            if queue.is_empty() {
+                return Ok((Round::Idle, Left::default(), false));
+            }
+            if only.is_none() {
+                self.from = buckets.last().map_or(0, |last| last.saturating_add(1));
+            }
+            let (handled, left, enrolled) = handle(&self.shared, &mut tx, scope, &queue).await?;
+            tx.commit().await?;
+            let round = match handled {
+                0 => Round::Idle,
+                n if n < queue.len() => Round::Full,
+                _ if queue.len() >= PER_BUCKET as usize => Round::Full,
+                _ => Round::Worked,
+            };
+            Ok((round, left, enrolled))
+        }
+        .await;
+        match done {
+            Ok((round, left, enrolled)) => {
+                self.shared.bells.after(&left);
+                if enrolled {
+                    self.shared.bells.run.notify_one();
+                    self.shared.bells.outside.notify_one();
+                }
+                Ok(round)
+            }
+            Err(error) => Err((error, people)),
+        }
+    }
+}
+
+struct Only {
+    bucket: i16,
+    person: Person,
+    give_up: bool,
+}
+
+fn person(event: &Queued) -> Option<Person> {
+    Some((event.tenant, event.event.contact?))
+}
+
+/// Handles events under their bucket locks; returns how many, what was left to do, and whether anybody was enrolled.
+async fn handle(
+    shared: &Shared,
+    connection: &mut PgConnection,
+    scope: &Scope,
+    queue: &[Queued],
+) -> StoreResult<(usize, Left, bool)> {
+    let contacts: Vec<(i16, i32, Uuid)> = queue
+        .iter()
+        .filter_map(|e| Some((e.bucket, e.tenant, e.event.contact?)))
+        .collect();
+    let of = executions::claim_of_contacts(connection, scope, &contacts).await?;
+    let busy: HashSet<Person> = of.busy.iter().copied().collect();
+    let mut runs: HashMap<Person, Vec<&Claimed>> = HashMap::new();
+    for claimed in &of.claimed {
+        let key = (claimed.execution.tenant, claimed.execution.contact);
+        runs.entry(key).or_default().push(claimed);
+    }
+    let mut kinds: Vec<(i32, &str)> =
+        queue.iter().map(|e| (e.tenant, e.event.kind.as_str())).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let listeners = events::listeners(connection, &kinds).await?;
+    let listening: Vec<Version> = listeners.values().flatten().copied().collect();
+    let running = of.claimed.iter().map(|c| (c.execution.workflow, c.execution.version));
+    let people = queue.iter().filter_map(person);
+    shared.learn_tenants(connection, queue.iter().map(|e| e.tenant)).await?;
+    let mut stage = Stage::load(shared, connection, running, &listening, people).await?;
+
+    let mut decided: Vec<Decided<'_>> = Vec::new();
+    let mut wanted: Vec<Wanted> = Vec::new();
+    let mut stopped: HashSet<Person> = HashSet::new();
+    for event in queue {
+        let who = person(event);
+        if who.is_some_and(|who| busy.contains(&who) || stopped.contains(&who)) {
+            continue;
+        }
+        let mut notes = Vec::new();
+        if let Some(who) = who {
+            for claimed in runs.get(&who).into_iter().flatten() {
+                advance_dependant(&mut stage, claimed, event);
+            }
+            let versions = listeners.get(&(event.tenant, event.event.kind.clone()));
+            for version in versions.into_iter().flatten() {
+                decide(&mut stage, *version, who, event, decided.len(), &mut notes, &mut wanted);
+            }
+            if wanted.last().is_some_and(|w| w.event == decided.len()) {
+                stopped.insert(who);
+            }
+        }
+        decided.push(Decided { event, notes });
+    }
+    let left = stage.write(connection).await?;
+    wanted.retain(|w| !left.held.contains(&w.person));
+    let enrolled = enroll_all(connection, &mut decided, wanted).await?;
+    let logged: Vec<(&Queued, Option<Value>)> = decided
+        .into_iter()
+        .filter(|d| !person(d.event).is_some_and(|who| left.held.contains(&who)))
+        .map(|d| (d.event, (!d.notes.is_empty()).then_some(Value::Array(d.notes))))
+        .collect();
+    let now = queue.first().map_or(executions::BEGINNING, |e| e.now);
+    events::log(connection, &logged, now).await?;
+    Ok((logged.len(), left, enrolled))
+}
+
+fn advance_dependant(stage: &mut Stage<'_>, claimed: &Claimed, event: &Queued) {
+    let ex = &claimed.execution;
+    let depends = ex.state.started
+        && stage
+            .program((ex.workflow, ex.version))
+            .is_some_and(|program| program.depends_on(&event.event));
+    if depends {
+        stage.feed(claimed, &Input::Event(event.event.clone()));
+    }
+}
+
+fn decide(
+    stage: &mut Stage<'_>,
+    version: Version,
+    who: Person,
+    event: &Queued,
+    index: usize,
+    notes: &mut Vec<Value>,
+    wanted: &mut Vec<Wanted>,
+) {
+    let Some(program) = stage.program(version).cloned() else {
+        return;
+    };
+    let contact = stage.contact(who.0, who.1);
+    for decision in matching::decide(&program, &event.event, contact, event.now) {
+        let note = |outcome: &str, reason: Value| {
+            json!({"workflow": program.workflow, "trigger": decision.trigger, "outcome": outcome, "reason": reason})
+        };
+        match decision.outcome {
+            TriggerOutcome::NotConfig => {}
+            TriggerOutcome::Filtered { ref trace } => notes.push(note("filtered", trace.clone())),
+            TriggerOutcome::SelfCaused => notes.push(note("ignored", "self_caused".into())),
+            TriggerOutcome::BadKey { ref message } => {
+                notes.push(note("blocked", json!({"error": "bad_key", "message": message})));
+            }
+            TriggerOutcome::TooDeep => notes.push(note("ignored", "too_deep".into())),
+            TriggerOutcome::Matched { ref key } => {
+                wanted.push(Wanted {
+                    person: who,
+                    event: index,
+                    note: notes.len(),
+                    candidate: Candidate {
+                        workflow: version.0,
+                        contact: who.1,
+                        key: key.clone(),
+                        source: event.event.id,
+                        at: event.event.occurred_at,
+                        envelope: events::envelope(&event.event),
+                        priority: None,
+                        depth: event.event.cause.as_ref().map_or(0, |cause| {
+                            i32::try_from(cause.depth).unwrap_or(i32::MAX)
+                        }),
+                        limit: rate_limit(&program, &decision.trigger),
+                    },
+                });
+                notes.push(note("matched", Value::Null));
+            }
+        }
+    }
+}
+
+fn rate_limit(program: &crate::engine::program::Program, trigger: &str) -> Option<RateLimit> {
+    let trigger = program.triggers.iter().find(|t| t.id == trigger)?;
+    let window = trigger.time_window.map(|span| {
+        (i32::try_from(span.amount()).unwrap_or(i32::MAX), span.unit().to_string())
+    });
+    Some(RateLimit { count: i32::try_from(trigger.max_per_contact?).unwrap_or(i32::MAX), window })
+}
+
+/// Enrols tenant by tenant and writes the outcomes into the events' notes.
+async fn enroll_all(
+    connection: &mut PgConnection,
+    decided: &mut [Decided<'_>],
+    wanted: Vec<Wanted>,
+) -> StoreResult<bool> {
+    let mut tenants: BTreeMap<i32, Vec<Wanted>> = BTreeMap::new();
+    for one in wanted {
+        tenants.entry(one.person.0).or_default().push(one);
+    }
+    let mut any = false;
+    for (tenant, wanted) in tenants {
+        let now = decided[wanted[0].event].event.now;
+        let candidates: Vec<Candidate> = wanted.iter().map(|w| w.candidate.clone()).collect();
+        for outcome in enroll::enroll(connection, tenant, &candidates, now).await? {
+            let Some(one) = wanted.get(outcome.index) else { continue };
+            any |= outcome.outcome == "enrolled";
+            if let Some(note) = decided[one.event].notes.get_mut(one.note) {
+                note["outcome"] = outcome.outcome.into();
+                note["reason"] = outcome.reason.into();
+                note["execution"] = outcome.execution.map(|id| id.to_string()).into();
+                if let Some(detail) = outcome.detail {
+                    note["detail"] = detail;
+                }
+            }
+        }
+    }
+    Ok(any)
+}

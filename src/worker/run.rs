@@ -1,0 +1,264 @@
+//! The run loop: due executions and waiting inputs, a batch a transaction. The row locks are the lease.
+
+use std::{collections::HashMap, time::Instant as Monotonic};
+
+use chrono::TimeDelta;
+use sqlx::{Acquire, PgConnection};
+use uuid::Uuid;
+
+use super::{
+    Round, Shared,
+    advance::{Left, Stage, failed},
+};
+use crate::{
+    model::{execution::Instant, transition::Input},
+    store::{
+        Scope, StoreError, StoreResult,
+        commit::{self, Settled},
+        error::Remedy,
+        executions::{self, BEGINNING, Claimed, Waiting},
+    },
+};
+
+/// One runner: claims, advances, commits, again and again.
+#[derive(Debug)]
+pub struct Runner {
+    shared: Shared,
+    watermark: Watermark,
+    /// How often an execution was left for later in a row; a hint that only lengthens its wait.
+    put_off: HashMap<Uuid, u32>,
+}
+
+impl Runner {
+    /// A runner with nothing claimed yet.
+    #[must_use]
+    pub fn new(shared: Shared) -> Self {
+        Self { shared, watermark: Watermark::default(), put_off: HashMap::new() }
+    }
+
+    /// One claim and one commit.
+    ///
+    /// # Errors
+    /// Of the database, where trying again later is right; an execution's own error never comes out (I-9).
+    pub async fn run_once(&mut self, scope: &Scope) -> StoreResult<Round> {
+        let mut connection = self.shared.pool.acquire().await?;
+        let due = self.due(&mut connection, scope).await?;
+        if due == Round::Full {
+            return Ok(due);
+        }
+        // A look without a transaction: the table is empty but for moments.
+        let nothing = executions::claim_wakes(&mut connection, scope, 1).await?.is_empty();
+        let woken =
+            if nothing { Round::Idle } else { self.wakes(&mut connection, scope).await? };
+        Ok(if due == Round::Idle { woken } else { due })
+    }
+
+    async fn due(&mut self, connection: &mut PgConnection, scope: &Scope) -> StoreResult<Round> {
+        let limit = self.shared.settings.batch;
+        let from = self.watermark.from(scope);
+        let mut tx = connection.begin().await?;
+        let claimed = executions::claim_due(&mut tx, scope, from, limit).await?;
+        let full = i32::try_from(claimed.len()).is_ok_and(|n| n >= limit);
+        self.watermark.saw(&claimed, full && self.shared.settings.max_steps > 1);
+        if claimed.is_empty() {
+            return Ok(Round::Idle);
+        }
+        let ids: Vec<(i16, Uuid)> =
+            claimed.iter().map(|c| (c.execution.bucket, c.execution.id)).collect();
+        let work = claimed.into_iter().map(|c| (c, vec![Input::Time])).collect::<Vec<_>>();
+        let done = match self.advance(&mut tx, &work).await {
+            Ok(left) => tx.commit().await.map(|()| left).map_err(StoreError::from),
+            Err(error) => {
+                tx.rollback().await.ok();
+                Err(error)
+            }
+        };
+        match done {
+            Ok(left) => self.shared.bells.after(&left),
+            Err(error) if error.remedy() == Remedy::Isolate => {
+                tracing::warn!(error = %error.class(), rows = ids.len(), "a batch failed; going row by row");
+                self.row_by_row(connection, scope, &ids).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(if full { Round::Full } else { Round::Worked })
+    }
+
+    /// Runs the machine over locked executions and writes everything back; the caller commits.
+    async fn advance(
+        &mut self,
+        connection: &mut PgConnection,
+        work: &[(Claimed, Vec<Input>)],
+    ) -> StoreResult<Left> {
+        let versions = work.iter().map(|(c, _)| (c.execution.workflow, c.execution.version));
+        let people = work.iter().map(|(c, _)| (c.execution.tenant, c.execution.contact));
+        let tenants = work.iter().map(|(c, _)| c.execution.tenant);
+        self.shared.learn_tenants(connection, tenants).await?;
+        let mut stage = Stage::load(&self.shared, connection, versions, &[], people).await?;
+        let mut unmoved: Vec<(i16, Uuid, Option<Instant>)> = Vec::new();
+        for (claimed, inputs) in work {
+            let mut moved = false;
+            for input in inputs {
+                moved |= stage.feed(claimed, input);
+            }
+            if !moved && claimed.execution.due_at.is_some_and(|at| at <= claimed.now) {
+                // Due, and the machine has nothing to say: only its parks decide when to look again.
+                let next = claimed.execution.state.branches.iter().filter_map(|b| b.park.as_ref());
+                let next = next.filter_map(|p| p.until.or(p.limit)).filter(|at| *at > claimed.now);
+                unmoved.push((claimed.execution.bucket, claimed.execution.id, next.min()));
+            }
+        }
+        let left = stage.write(connection).await?;
+        let held = |c: &Claimed| left.held.contains(&(c.execution.tenant, c.execution.contact));
+        for (claimed, _) in work.iter().filter(|(c, _)| held(c)) {
+            let times = self.put_off.entry(claimed.execution.id).or_default();
+            *times = (*times + 1).min(5);
+            let wait = (executions::LATER * (1 << (*times - 1))).min(TimeDelta::seconds(1));
+            let id = (claimed.execution.bucket, claimed.execution.id);
+            unmoved.retain(|row| row.1 != id.1);
+            unmoved.push((id.0, id.1, Some(claimed.now + wait)));
+        }
+        if left.held.is_empty() {
+            self.put_off.clear();
+        }
+        executions::postpone(connection, &unmoved).await?;
+        Ok(left)
+    }
+
+    /// Replies that found their execution locked, and operators' commands.
+    async fn wakes(&mut self, connection: &mut PgConnection, scope: &Scope) -> StoreResult<Round> {
+        let limit = self.shared.settings.batch;
+        let mut tx = connection.begin().await?;
+        let waiting = executions::claim_wakes(&mut tx, scope, limit).await?;
+        if waiting.is_empty() {
+            return Ok(Round::Idle);
+        }
+        let ids: Vec<(i16, Uuid)> = waiting.iter().map(|w| (w.bucket, w.execution)).collect();
+        let live = executions::present(&mut tx, &ids).await?;
+        let claimed = executions::claim_ids(&mut tx, scope, &ids).await?;
+        let mut inputs: HashMap<Uuid, Vec<Waiting>> = HashMap::new();
+        let mut consumed = Vec::new();
+        for wake in waiting {
+            if live.contains(&wake.execution) {
+                inputs.entry(wake.execution).or_default().push(wake);
+            } else {
+                consumed.push(wake);
+            }
+        }
+        let mut work = Vec::new();
+        for claimed in claimed {
+            let wakes = inputs.remove(&claimed.execution.id).unwrap_or_default();
+            let given = wakes.iter().map(|w| w.input.clone()).collect();
+            work.push((claimed, given, wakes));
+        }
+        let pairs: Vec<(Claimed, Vec<Input>)> =
+            work.iter().map(|(c, given, _): &(_, Vec<Input>, _)| (c.clone(), given.clone())).collect();
+        let left = self.advance(&mut tx, &pairs).await?;
+        for (claimed, _, wakes) in work {
+            if !left.held.contains(&(claimed.execution.tenant, claimed.execution.contact)) {
+                consumed.extend(wakes);
+            }
+        }
+        executions::delete_wakes(&mut tx, &consumed).await?;
+        tx.commit().await?;
+        self.shared.bells.after(&left);
+        Ok(if consumed.is_empty() { Round::Idle } else { Round::Worked })
+    }
+
+    /// A batch failed as a whole: each execution alone, and the culprit is failed with its error (I-9).
+    async fn row_by_row(
+        &mut self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        ids: &[(i16, Uuid)],
+    ) -> StoreResult<()> {
+        for id in ids {
+            match self.alone(connection, scope, *id).await {
+                Ok(()) => {}
+                Err(error) if error.remedy() == Remedy::Isolate => {
+                    self.fail(connection, scope, *id, &error).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn alone(
+        &mut self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        id: (i16, Uuid),
+    ) -> StoreResult<()> {
+        let mut tx = connection.begin().await?;
+        let claimed = executions::claim_ids(&mut tx, scope, &[id]).await?;
+        let work: Vec<_> = claimed
+            .into_iter()
+            .filter(|c| c.execution.due_at.is_some_and(|at| at <= c.now))
+            .map(|c| (c, vec![Input::Time]))
+            .collect();
+        let left = self.advance(&mut tx, &work).await?;
+        tx.commit().await?;
+        self.shared.bells.after(&left);
+        Ok(())
+    }
+
+    async fn fail(
+        &mut self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        id: (i16, Uuid),
+        error: &StoreError,
+    ) -> StoreResult<()> {
+        let mut tx = connection.begin().await?;
+        for claimed in executions::claim_ids(&mut tx, scope, &[id]).await? {
+            let transition = failed(&claimed.execution, &error.class(), "the step's writes were refused");
+            let settled = Settled {
+                tenant: self.shared.tenant_name(claimed.execution.tenant),
+                execution: claimed.execution,
+                transition,
+                now: claimed.now,
+                ledger: None,
+            };
+            commit::commit(&mut tx, vec![settled]).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Where the next claim begins to look: dead rows under a held snapshot are not walked again (DESIGN S7).
+#[derive(Debug)]
+pub(crate) struct Watermark {
+    at: Instant,
+    since: Monotonic,
+    scope: Option<Scope>,
+}
+
+impl Default for Watermark {
+    fn default() -> Self {
+        Self { at: BEGINNING, since: Monotonic::now(), scope: None }
+    }
+}
+
+impl Watermark {
+    /// Reset every second, and when the scope changes, so that a late commit is not missed.
+    pub(crate) fn from(&mut self, scope: &Scope) -> Instant {
+        if self.since.elapsed().as_millis() > 1_000 || self.scope.as_ref() != Some(scope) {
+            self.at = BEGINNING;
+            self.since = Monotonic::now();
+            self.scope = Some(scope.clone());
+        }
+        self.at
+    }
+
+    /// `keep`: the claim came back full, so what was before it is done with.
+    fn saw(&mut self, claimed: &[Claimed], keep: bool) {
+        let last = claimed.iter().filter_map(|c| c.execution.due_at).max();
+        self.move_to(last, keep);
+    }
+
+    pub(crate) fn move_to(&mut self, last: Option<Instant>, keep: bool) {
+        self.at = if keep { last.unwrap_or(BEGINNING) } else { BEGINNING };
+    }
+}

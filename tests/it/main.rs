@@ -1,0 +1,6 @@
+//! Integration tests, in one binary: the engine on a real Postgres.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod support;
+
+mod journey;
