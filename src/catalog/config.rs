@@ -1,6 +1,6 @@
 //! Reads a config struct from JSON with every unknown field named.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -20,15 +20,7 @@ pub fn read<T: DeserializeOwned + JsonSchema>(
 ) -> Result<T, Vec<Problem>> {
     let empty = Value::Object(serde_json::Map::new());
     let config = if config.is_null() { &empty } else { config };
-    let schema = schemars::schema_for!(T);
-    let mut problems = Vec::new();
-    unknown_fields(
-        schema.as_value(),
-        schema.as_value(),
-        config,
-        path,
-        &mut problems,
-    );
+    let problems = unknown_fields(&schemars::schema_for!(T), config, path);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -48,14 +40,22 @@ pub fn read<T: DeserializeOwned + JsonSchema>(
     })
 }
 
+/// Each field of the config, at `path`, that its schema does not have.
+#[must_use]
+pub fn unknown_fields(schema: &Schema, config: &Value, path: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    walk(
+        schema.as_value(),
+        schema.as_value(),
+        config,
+        path,
+        &mut problems,
+    );
+    problems
+}
+
 /// Walks the value beside the schema where that is a plain object (or a list of such, or a reference).
-fn unknown_fields(
-    root: &Value,
-    schema: &Value,
-    value: &Value,
-    path: &str,
-    problems: &mut Vec<Problem>,
-) {
+fn walk(root: &Value, schema: &Value, value: &Value, path: &str, problems: &mut Vec<Problem>) {
     let schema = resolve(root, schema);
     match value {
         Value::Object(members) => {
@@ -66,7 +66,7 @@ fn unknown_fields(
             for (name, value) in members {
                 let at = join(path, name);
                 match known.get(name) {
-                    Some(inner) => unknown_fields(root, inner, value, &at, problems),
+                    Some(inner) => walk(root, inner, value, &at, problems),
                     None if closed => {
                         let known: Vec<_> = known.keys().map(String::as_str).collect();
                         problems.push(unknown_field(at, name, &known));
@@ -80,7 +80,7 @@ fn unknown_fields(
                 return;
             };
             for (index, item) in items.iter().enumerate() {
-                unknown_fields(
+                walk(
                     root,
                     inner,
                     item,

@@ -8,6 +8,7 @@ pub mod event_scope;
 pub mod finding;
 pub mod lines;
 pub mod parse;
+pub mod schema;
 pub mod trigger;
 pub mod triggers;
 pub mod words;

@@ -86,6 +86,9 @@ pub trait TriggerConfig: Debug + Default + DeserializeOwned + JsonSchema + Send 
     }
 }
 
+/// A compiled trigger, or everything that is wrong with its config.
+pub type Compiled = Result<Box<dyn Trigger>, Vec<Problem>>;
+
 /// One row of the table of triggers.
 pub struct TriggerEntry {
     /// Event type, dotted.
@@ -95,7 +98,7 @@ pub struct TriggerEntry {
     /// JSON Schema of its config; descriptions come from the config struct's doc comments.
     pub schema: fn() -> Schema,
     /// Reads a config. Problems carry paths relative to the trigger, e.g. `config.formId`.
-    pub compile: fn(Option<&Value>) -> Result<Box<dyn Trigger>, Vec<Problem>>,
+    pub compile: fn(Option<&Value>) -> Compiled,
     /// Fired by a timer that is planned from the config.
     pub timed: bool,
 }
@@ -133,7 +136,7 @@ impl Debug for TriggerEntry {
 ///
 /// # Errors
 /// The config is wrong. Paths are relative to the trigger.
-pub fn compile(trigger: &workflow::Trigger) -> Result<Box<dyn Trigger>, Vec<Problem>> {
+pub fn compile(trigger: &workflow::Trigger) -> Compiled {
     let config = trigger.config.as_ref();
     if let Some(entry) = triggers::entry(&trigger.kind) {
         return (entry.compile)(config);
@@ -245,7 +248,7 @@ impl Words {
 #[must_use]
 pub fn among(words: Option<&Words>, event: &Event, key: &str) -> bool {
     let words = words.map(Words::all).unwrap_or_default();
-    words.is_empty() || text(event, key).is_some_and(|found| words.iter().any(|w| *w == found))
+    words.is_empty() || text(event, key).is_some_and(|found| words.contains(&found))
 }
 
 /// `key` of the event's data as text: text as it is, numbers and booleans as JSON writes them.

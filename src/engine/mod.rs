@@ -5,6 +5,7 @@ mod branches;
 mod burst;
 mod commands;
 mod compile;
+pub mod check;
 pub mod contact;
 mod goals;
 mod graph;

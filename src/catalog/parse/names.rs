@@ -114,7 +114,7 @@ pub const EVENTS: &[&str] = &[
 ];
 
 /// Config fields whose value is one word of a list.
-const WORD_FIELDS: &[&str] = &[
+pub(crate) const WORD_FIELDS: &[&str] = &[
     "waitType",
     "splitType",
     "operation",

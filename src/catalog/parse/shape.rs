@@ -251,7 +251,7 @@ impl Walk {
                     self.inside(&format!("[{index}]"), |walk| walk.value(item, value));
                 }
             }
-            (Shape::List(item), Value::String(word)) if matches!(item, Shape::Text) => {
+            (Shape::List(Shape::Text), Value::String(word)) => {
                 let hint = format!("write [{}]", quoted(word));
                 self.wrong("expected a list, found text".to_owned()).hint = Some(hint);
             }

@@ -141,7 +141,11 @@ fn trace_leaf(leaf: &Leaf, cx: &Cx<'_>) -> LeafTrace {
         found_old: old,
         result: finding.holds,
         type_mismatch: finding.mismatch,
-        error: wanted.as_ref().err().map(|why| cut_text(why)),
+        error: wanted
+            .as_ref()
+            .err()
+            .filter(|_| !hides)
+            .map(|why| cut_text(why)),
     }
 }
 

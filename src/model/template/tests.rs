@@ -435,10 +435,41 @@ fn limits_hold() {
         });
         assert!(failed.unwrap_or(true), "{source}");
     }
-    for open in ["(", "[", "{'a':", "not ", "-", "1+(", "{% if 1 %}"] {
-        let deep = format!("{{{{ {} 1 }}}}", open.repeat(5_000));
-        let _ = Template::compile(&deep);
+    // Nested or strung together past any use: refused, and no stack overflows.
+    for open in ["(", "[", "{'a':", "not ", "-", "1+(", "1*(", "1 if 1 else "] {
+        let source = format!("{{{{ {} 1 }}}}", open.repeat(5_000));
+        assert!(Template::compile(&source).is_err(), "{open}");
     }
+    for more in [
+        "|abs",
+        "-1",
+        "+1",
+        "*1",
+        " and 1",
+        " or 1",
+        "==1",
+        "~1",
+        "[0]",
+        " if 1 else 1",
+        ",1",
+    ] {
+        let source = format!("{{{{ 1{} }}}}", more.repeat(5_000));
+        assert!(Template::compile(&source).is_err(), "{more}");
+    }
+    let source = format!(
+        "{{% for x in vars.list %}}{{{{ x{} }}}}{{% endfor %}}",
+        ".a".repeat(5_000)
+    );
+    assert!(Template::compile(&source).is_err());
+    let source = format!("{{% if 1 %}}{}{{% endif %}}", "{% elsif 1 %}".repeat(4_000));
+    assert!(Template::compile(&source).is_err());
+    let source = format!(
+        "{{% case 1 %}}{}{{% endcase %}}",
+        "{% when 1 %}".repeat(4_000)
+    );
+    assert!(Template::compile(&source).is_err());
+    let source = format!("{}{}", "{% if 1 %}".repeat(40), "{% endif %}".repeat(40));
+    assert!(Template::compile(&source).is_ok());
 }
 
 proptest! {

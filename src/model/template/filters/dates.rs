@@ -42,9 +42,9 @@ fn date(
     // chrono reports a bad format by failing to write.
     match write!(out, "{}", at.with_timezone(&tz).format(&format)) {
         Ok(()) => Ok(Value::from(out)),
-        Err(_) => Err(invalid(format!(
-            "{format:?} is no date format, write one such as %Y-%m-%d"
-        ))),
+        Err(_) => Err(invalid(
+            "the format is no strftime format, write one such as %Y-%m-%d",
+        )),
     }
 }
 
@@ -60,11 +60,10 @@ fn instant(value: &Value, now: DateTime<Utc>, tz: Tz) -> Option<DateTime<Utc>> {
 
 fn zone_named(name: &str) -> Result<Tz, Error> {
     name.parse().map_err(|_| {
-        let short: String = name.chars().take(40).collect();
         let near = nearest(name, chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name()));
         let near = near.unwrap_or("Europe/Berlin");
         invalid(format!(
-            "{short:?} is no time zone, write one such as {near}"
+            "the zone is none by that name, write one such as {near}"
         ))
     })
 }

@@ -1,0 +1,57 @@
+//! The checker: what is wrong with a definition that reads well.
+
+pub mod codes;
+pub mod flow;
+mod ids;
+mod secrets;
+mod steps;
+mod ways;
+
+use std::collections::BTreeSet;
+
+use chrono_tz::Tz;
+
+use super::program::{Numbers, Program, TenantInfo};
+use crate::catalog::{finding::Findings, parse::Source};
+use crate::model::problem::Problem;
+
+/// What a checker knows of the tenant; by default nothing, and what depends on it is not looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Ids of the tenant's message templates.
+    pub templates: Option<BTreeSet<String>>,
+}
+
+/// Everything wrong or doubtful about a definition, each finding at its place.
+#[must_use]
+pub fn check(source: &Source) -> Findings {
+    check_for(source, &Known::default())
+}
+
+/// The same for a tenant of whom something is known.
+#[must_use]
+pub fn check_for(source: &Source, known: &Known) -> Findings {
+    source.findings(problems(source, known))
+}
+
+fn problems(source: &Source, known: &Known) -> Vec<Problem> {
+    let definition = &source.definition;
+    let mut found = Vec::new();
+    ids::check(definition, &mut found);
+    let known_steps = ways::Steps::of(definition);
+    ways::check(definition, &known_steps, &mut found);
+    steps::check(definition, &known_steps, known.templates.as_ref(), &mut found);
+    steps::goals(definition, &mut found);
+    steps::entry(definition, &mut found);
+    secrets::check(&source.value, &known_steps, &mut found);
+    let tenant = TenantInfo { name: "default".to_owned(), timezone: Tz::UTC };
+    if let Err(problems) =
+        Program::compile(definition, Numbers { workflow: 0, version: 0 }, &tenant)
+    {
+        found.extend(problems);
+    }
+    // The compiler and the checks may meet at one place; one finding of a kind there is enough.
+    let mut seen = BTreeSet::new();
+    found.retain(|problem| seen.insert((problem.code, problem.path.clone())));
+    found
+}

@@ -1,0 +1,189 @@
+//! Rules that one step, goal or trigger keeps or breaks by itself.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::codes;
+use super::ways::Steps;
+use crate::catalog::{action::Class, actions, config, finding::quoted, trigger, triggers};
+use crate::model::{
+    problem::Problem,
+    transition::Policy,
+    workflow::{Definition, GoalWord, OnAchievement, Step, Trigger},
+};
+
+/// Actions that move money.
+const PAYMENTS: &[&str] = &[
+    "cancel_subscription",
+    "create_invoice",
+    "create_subscription",
+    "process_payment",
+    "refund_payment",
+    "send_payment_link",
+];
+/// Operators that ask only whether there is something.
+const MERE_PRESENCE: &[&str] = &["exists", "is_not_empty", "not_exists", "is_empty"];
+
+/// Unknown fields, policies and templates of the steps.
+pub fn check(
+    definition: &Definition,
+    steps: &Steps<'_>,
+    templates: Option<&BTreeSet<String>>,
+    found: &mut Vec<Problem>,
+) {
+    for (i, step) in definition.actions.iter().enumerate() {
+        let path = format!("actions[{i}]");
+        policy(step, steps.classes[i], &path, found);
+        if let Some(entry) = actions::find(&step.kind) {
+            let schema = (entry.schema)();
+            let at = format!("{path}.config");
+            found.extend(config::unknown_fields(&schema, &step.config, &at));
+        }
+        let template = step.config.get("templateId").and_then(Value::as_str);
+        if let (Some(id), Some(known)) = (template, templates)
+            && !known.contains(id)
+        {
+            let message = format!("there is no message template {}", quoted(id));
+            let near = crate::model::nearest::did_you_mean(id, known.iter().map(|id| &**id));
+            let at = format!("{path}.config.templateId");
+            found.push(Problem::warning(codes::UNKNOWN_TEMPLATE, at, message).maybe_hint(near));
+        }
+    }
+}
+
+fn policy(step: &Step, class: Option<Class>, path: &str, found: &mut Vec<Problem>) {
+    let Some(policy) = step.policy else { return };
+    let at = format!("{path}.policy");
+    if policy == Policy::Retry && PAYMENTS.contains(&&*step.kind) {
+        let message = "a payment that may have been made is never simply made again";
+        let hint = "leave the policy out, or use dedupe, reconcile or hold";
+        found.push(Problem::error(codes::RETRY_ON_PAYMENT, at, message).hint(hint));
+    } else if matches!(class, Some(Class::Flow | Class::Wait | Class::Database)) {
+        let message = format!("a step of type {} never leaves the database", step.kind);
+        found.push(Problem::warning(codes::POLICY_UNUSED, at, message));
+    }
+}
+
+/// Goals: those that go nowhere, and those that are met before they are set.
+pub fn goals(definition: &Definition, found: &mut Vec<Problem>) {
+    let settings = definition.enrollment_settings.as_ref();
+    let always_exit = settings.is_some_and(|settings| settings.remove_on_goal_achievement);
+    for (i, goal) in definition.goals.iter().enumerate() {
+        let goes = matches!(
+            &goal.on_achievement,
+            Some(
+                OnAchievement::GoTo {
+                    action: GoalWord::Goto,
+                    ..
+                } | OnAchievement::Word(GoalWord::Goto)
+            )
+        );
+        if goes && always_exit {
+            let message =
+                "removeOnGoalAchievement makes every goal an exit; this one wants to go on";
+            let path = format!("goals[{i}].onAchievement");
+            let hint = "take removeOnGoalAchievement out, or write \"exit\" here";
+            found.push(Problem::error(codes::GOTO_NEVER, path, message).hint(hint));
+        }
+        let mut leaves = Vec::new();
+        gather(&goal.conditions, &mut leaves, 0);
+        let mere = |(field, operator): &(&str, &str)| {
+            field.starts_with("contact.") && MERE_PRESENCE.contains(operator)
+        };
+        if !leaves.is_empty() && leaves.iter().all(mere) {
+            let field = leaves[0].0;
+            let message = format!(
+                "whoever has {} when the workflow starts meets this goal at once",
+                quoted(field)
+            );
+            let hint = "compare with the execution, e.g. {\"field\": \"contact.lastPurchaseDate\", \
+                        \"operator\": \"after_date\", \"value\": \"{{ execution.enrolledAt }}\"}";
+            let path = format!("goals[{i}].conditions");
+            let code = codes::GOAL_MAY_BE_TRUE_AT_ENTRY;
+            found.push(Problem::warning(code, path, message).hint(hint));
+        }
+    }
+}
+
+/// (field, operator) of every leaf.
+fn gather<'v>(condition: &'v Value, leaves: &mut Vec<(&'v str, &'v str)>, depth: usize) {
+    if let Some(inner) = condition.get("conditions").and_then(Value::as_array) {
+        if depth < 64 {
+            inner
+                .iter()
+                .for_each(|condition| gather(condition, leaves, depth + 1));
+        }
+        return;
+    }
+    let word = |key| condition.get(key).and_then(Value::as_str);
+    leaves.push((
+        word("field").unwrap_or_default(),
+        word("operator").unwrap_or_default(),
+    ));
+}
+
+/// Triggers and the settings of enrollment.
+pub fn entry(definition: &Definition, found: &mut Vec<Problem>) {
+    if definition.all_triggers().next().is_none() {
+        let message = "the workflow has no trigger, so only enroll brings contacts in";
+        found.push(Problem::warning(codes::NO_TRIGGER, "", message));
+    }
+    let single = definition
+        .trigger
+        .iter()
+        .map(|trigger| ("trigger".to_owned(), trigger));
+    let listed = definition.triggers.iter().enumerate();
+    let listed = listed.map(|(i, trigger)| (format!("triggers[{i}]"), trigger));
+    for (path, trigger) in single.chain(listed) {
+        one_trigger(trigger, &path, found);
+    }
+    if let Some(settings) = &definition.enrollment_settings
+        && settings.enrollment_window.is_some()
+        && settings.enrollment_limit.is_none()
+    {
+        window(
+            "enrollmentSettings.enrollmentWindow",
+            "enrollmentLimit",
+            found,
+        );
+    }
+    if let (Some(from), Some(until)) = (definition.starts_at, definition.ends_at)
+        && until <= from
+    {
+        let message = "endsAt is not after startsAt";
+        found.push(Problem::error(codes::DATES_REVERSED, "endsAt", message));
+    }
+}
+
+fn window(path: &str, limit: &str, found: &mut Vec<Problem>) {
+    let message = format!("the window has no {limit} that it could be of");
+    found.push(Problem::warning(codes::WINDOW_WITHOUT_LIMIT, path, message));
+}
+
+fn one_trigger(trigger: &Trigger, path: &str, found: &mut Vec<Problem>) {
+    found.extend(trigger::doubt(&trigger.kind).map(|problem| problem.within(path)));
+    match trigger::compile(trigger) {
+        Ok(compiled) => {
+            let timed = triggers::entry(&trigger.kind).is_some_and(|entry| entry.timed);
+            if timed && compiled.plan().is_none() {
+                let message = format!("without its time a {} trigger plans nothing", trigger.kind);
+                let hint =
+                    "give config.abandonmentTime, e.g. {\"amount\": 30, \"unit\": \"minutes\"}";
+                let code = codes::TIMED_TRIGGER_PLANS_NOTHING;
+                found.push(Problem::warning(code, path, message).hint(hint));
+            }
+        }
+        Err(problems) => found.extend(problems.into_iter().map(|problem| problem.within(path))),
+    }
+    if let Some(limit) = &trigger.rate_limiting
+        && limit.time_window.is_some()
+        && limit.max_per_contact.is_none()
+    {
+        window(
+            &format!("{path}.rateLimiting.timeWindow"),
+            "maxPerContact",
+            found,
+        );
+    }
+}
