@@ -1,1 +1,12 @@
 //! The use cases: what the API, the CLI and an embedding program call.
+
+pub mod config;
+pub mod database;
+pub mod definitions;
+pub mod error;
+pub mod tenants;
+pub mod waypost;
+
+pub use config::{Flags, Settings};
+pub use error::{AppError, AppResult};
+pub use waypost::{Readiness, Schema, Waypost};

@@ -14,9 +14,12 @@ pub mod events;
 pub mod executions;
 pub mod install;
 pub mod outbox;
+pub mod overview;
 pub mod partitions;
 pub mod pool;
 pub mod programs;
+pub mod session;
+pub mod tenants;
 pub mod timers;
 
 pub use error::{StoreError, StoreResult};
