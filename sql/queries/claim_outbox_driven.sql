@@ -1,15 +1,15 @@
 -- The same for one tenant ($4) with a clock of its own, whose time is $5. Leases stay on the real clock.
 -- used by: store/outbox.rs claim, only in the process that drives that clock
--- locks:   outbox rows, SKIP LOCKED
--- index:   outbox_due
+-- locks:   sends rows, SKIP LOCKED
+-- index:   sends_due
 with k as materialized (
   select x.bucket as b, x.id as i
-    from waypost.outbox x
+    from waypost.sends x
    where x.state = 0 and x.due_at <= $5 and x.due_at >= $1 and x.tenant_id = $4
    order by x.due_at
    limit $2
      for update skip locked)
-update waypost.outbox o
+update waypost.sends o
    set state = 1, fence = o.fence + 1, attempt = o.attempt + 1, claimed_at = statement_timestamp(),
        first_at = coalesce(o.first_at, statement_timestamp()),
        lease_until = statement_timestamp() + $3 * interval '1 millisecond'

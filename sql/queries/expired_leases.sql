@@ -1,16 +1,16 @@
 -- T4: rows whose dispatcher did not come back, with a new fence so that it cannot any more.
 -- used by: store/outbox.rs reap
--- locks:   outbox rows, SKIP LOCKED
--- index:   outbox_lease
+-- locks:   sends rows, SKIP LOCKED
+-- index:   sends_lease
 with k as materialized (
   select x.bucket as b, x.id as i, x.state as s
-    from waypost.outbox x
+    from waypost.sends x
    where x.state in (1, 2) and x.lease_until < clock_timestamp()
      and case when $2::int is null then x.tenant_id <> all ($3::int[]) else x.tenant_id = $2 end
    order by x.lease_until
    limit $1
      for update skip locked)
-update waypost.outbox o
+update waypost.sends o
    set fence = o.fence + 1
   from k
  where o.bucket = k.b and o.id = k.i

@@ -1,9 +1,9 @@
 -- T3: fenced delete, and the delivery; no row deleted means stale or already recorded.
 -- used by: store/outbox.rs finish
--- locks:   outbox rows already held
--- index:   outbox_pk, deliveries_pk
+-- locks:   sends rows already held
+-- index:   sends_pk, deliveries_pk
 with gone as (
-  delete from waypost.outbox o
+  delete from waypost.sends o
    using unnest($1::smallint[], $2::uuid[], $3::int[], $4::smallint[], $5::text[], $6::text[], $7::timestamptz[])
          x(b, i, f, st, r, e, at)
    where o.bucket = x.b and o.id = x.i and o.fence = x.f

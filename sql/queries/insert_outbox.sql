@@ -1,12 +1,12 @@
 -- T1: what must be sent, rendered and frozen, in the advance transaction.
 -- used by: store/commit.rs
 -- locks:   none that others wait for
--- index:   outbox_pk, which is unique (execution, seq): a repeat is recognised (I-3)
-insert into waypost.outbox
+-- index:   sends_pk, which is unique (execution, seq): a repeat is recognised (I-3)
+insert into waypost.sends
        (bucket, id, execution_id, seq, tenant_id, workflow_id, version, contact_id, step, action, policy, due_at,
         created_at, timeout_ms, retry, request)
 select b, i, e, s, t, w, v, c, n, a, p, d, d, o, r::jsonb, q::jsonb
   from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::int[], $7::int[], $8::uuid[], $9::int[],
               $10::text[], $11::smallint[], $12::timestamptz[], $13::int[], $14::text[], $15::text[])
        y(b, i, e, s, t, w, v, c, n, a, p, d, o, r, q)
-    on conflict on constraint outbox_pk do nothing
+    on conflict on constraint sends_pk do nothing

@@ -1,9 +1,9 @@
 -- A try that did not end the row: back to pending, due later; the try is kept in the log.
 -- used by: store/outbox.rs retry
--- locks:   outbox rows already held
--- index:   outbox_pk
+-- locks:   sends rows already held
+-- index:   sends_pk
 with back as (
-  update waypost.outbox o
+  update waypost.sends o
      set state = 0, due_at = x.d, lease_until = null, error = x.e, attempt = o.attempt - x.g
     from unnest($1::smallint[], $2::uuid[], $3::int[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::smallint[])
          x(b, i, f, d, v, e, r, g)

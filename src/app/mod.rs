@@ -1,5 +1,6 @@
 //! The use cases: what the API, the CLI and an embedding program call.
 
+pub mod bench;
 pub mod config;
 pub mod database;
 pub mod definitions;

@@ -184,8 +184,11 @@ pub struct ActionEntry {
     /// JSON Schema of its config; descriptions come from the config struct's doc comments.
     pub schema: fn() -> schemars::Schema,
     /// Reads and compiles a step's config. Problems carry JSON paths relative to the step, e.g. `config.duration.unit`.
-    pub compile: fn(&Step, &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>>,
+    pub compile: Compile,
 }
+
+/// Reads and compiles a step's config.
+pub type Compile = fn(&Step, &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>>;
 
 impl Debug for ActionEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

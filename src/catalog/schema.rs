@@ -111,10 +111,85 @@ pub fn schema() -> Value {
         json!({ "type": "string", "minLength": 1 }),
     );
 
+    nullable(&mut root);
+    for def in ["Trigger", "Step", "Goal", "EnrollmentSettings"] {
+        nullable(&mut defs[def]);
+    }
     root["$id"] = json!(ID);
     root["title"] = json!("Waypost workflow");
     root["$defs"] = Value::Object(defs);
+    portable(&mut root);
     root
+}
+
+/// Null says the same as absence in every field that may be absent.
+fn nullable(object: &mut Value) {
+    let required = object["required"].take();
+    let must = |name: &str| {
+        required
+            .as_array()
+            .is_some_and(|all| all.iter().any(|r| r == name))
+    };
+    for (name, field) in object["properties"].as_object_mut().into_iter().flatten() {
+        let nothing = json!({ "type": "null" });
+        let accepts = match (&field["type"], &field["anyOf"]) {
+            (Value::String(kind), _) => kind == "null",
+            (Value::Array(kinds), _) => kinds.iter().any(|kind| kind == "null"),
+            (_, Value::Array(any)) => any.contains(&nothing),
+            _ => false,
+        };
+        if !accepts && !must(name) {
+            let inner = field.take();
+            let description = inner.get("description").cloned();
+            *field = json!({ "anyOf": [inner, nothing] });
+            if let Some(description) = description {
+                field["description"] = description;
+            }
+        }
+    }
+    match required {
+        Value::Null => drop(
+            object
+                .as_object_mut()
+                .map(|object| object.remove("required")),
+        ),
+        required => object["required"] = required,
+    }
+}
+
+/// Rewrites patterns with `(?i)`, which JSON Schema's dialect of regular expressions does not have, and
+/// `anyOf` with null, whose complaints would not say what is wrong with the other alternative.
+fn portable(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(portable),
+        Value::Object(members) => {
+            if let Some(Value::String(pattern)) = members.get_mut("pattern")
+                && pattern.contains("(?i)")
+            {
+                let letter = |c: char| match c.is_ascii_alphabetic() {
+                    true => format!("[{}{}]", c.to_ascii_lowercase(), c.to_ascii_uppercase()),
+                    false => c.to_string(),
+                };
+                *pattern = pattern.replace("(?i)", "").chars().map(letter).collect();
+            }
+            let nothing = json!({ "type": "null" });
+            let any = members.get("anyOf").and_then(Value::as_array);
+            if let Some([one, other]) = any.map(Vec::as_slice)
+                && (*one == nothing) != (*other == nothing)
+            {
+                let inner = if *one == nothing {
+                    other.clone()
+                } else {
+                    one.clone()
+                };
+                members.remove("anyOf");
+                members.insert("if".to_owned(), nothing);
+                members.insert("else".to_owned(), inner);
+            }
+            members.values_mut().for_each(portable);
+        }
+        _ => {}
+    }
 }
 
 /// What `waypost catalog --json` prints: every trigger, action, operator, wait type and template filter.
@@ -376,5 +451,64 @@ fn widen(schema: &mut Value, defs: &mut Map<String, Value>) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reference_leads_somewhere_and_patterns_are_portable() {
+        let schema = schema();
+        let mut open = vec![&schema];
+        let mut references = 0;
+        while let Some(value) = open.pop() {
+            match value {
+                Value::Object(members) => {
+                    if let Some(Value::String(target)) = members.get("$ref") {
+                        references += 1;
+                        let pointer = target.strip_prefix('#').unwrap();
+                        assert!(schema.pointer(pointer).is_some(), "{target}");
+                    }
+                    if let Some(Value::String(pattern)) = members.get("pattern") {
+                        assert!(!pattern.contains("(?"), "{pattern}");
+                    }
+                    open.extend(members.values());
+                }
+                Value::Array(items) => open.extend(items),
+                _ => {}
+            }
+        }
+        assert!(references > 40);
+    }
+
+    #[test]
+    fn words_and_types_are_accepted_in_every_spelling() {
+        let schema = schema();
+        let kinds = schema["$defs"]["Step"]["properties"]["type"]["enum"]
+            .as_array()
+            .unwrap();
+        for spelling in [
+            "send_email",
+            "SEND_EMAIL",
+            "sendEmail",
+            "IfElse",
+            "wait",
+            "WAIT",
+        ] {
+            assert!(kinds.contains(&json!(spelling)), "{spelling}");
+        }
+        let text = schema.to_string();
+        for word in [
+            "UNTIL_CONDITION",
+            "PERCENTAGE",
+            "ARCHIVED",
+            "GOTO",
+            "HOLDOUT",
+            "DAYS",
+        ] {
+            assert!(text.contains(&format!("\"{word}\"")), "{word}");
+        }
     }
 }

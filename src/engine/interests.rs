@@ -65,8 +65,8 @@ impl Interests {
     #[must_use]
     pub fn rows(&self) -> Vec<(String, String)> {
         let rows = self.by_type.iter().flat_map(|(kind, fields)| {
-            let any = fields.any.then(|| String::new());
-            let named = fields.named.iter().filter(|_| !fields.any).cloned();
+            let any = fields.any.then(String::new);
+            let named = fields.named.iter().filter(|_| !fields.any).map(|field| spoken(field));
             any.into_iter()
                 .chain(named)
                 .map(move |field| (kind.clone(), field))
@@ -86,6 +86,11 @@ impl Interests {
                 None => true,
             }
     }
+}
+
+/// The name that events carry: the language's own, not the column's.
+fn spoken(field: &str) -> String {
+    builtin_contact_field(field).map_or(field, |(name, _)| name).to_owned()
 }
 
 fn canonical(field: &str) -> &str {
@@ -140,7 +145,7 @@ mod tests {
         assert_eq!(interests.rows().len(), 5);
         assert_eq!(
             interests.rows()[0],
-            (FIELD_CHANGED.into(), "last_purchase_date".into())
+            (FIELD_CHANGED.into(), "lastPurchaseDate".into())
         );
     }
 }

@@ -3,9 +3,9 @@
 pub mod advance;
 mod branches;
 mod burst;
+pub mod check;
 mod commands;
 mod compile;
-pub mod check;
 pub mod contact;
 mod goals;
 mod graph;
@@ -14,3 +14,6 @@ pub mod matching;
 pub mod program;
 pub mod rules;
 pub mod scope;
+
+#[cfg(test)]
+mod tests;

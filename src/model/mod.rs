@@ -10,6 +10,7 @@ pub mod path;
 pub mod problem;
 pub mod reads;
 pub mod retry;
+pub mod schema;
 pub mod scope;
 pub mod span;
 pub mod transition;

@@ -107,7 +107,8 @@ pub fn builtin_contact_field(name: &str) -> Option<(&'static str, &'static str)>
         .copied()
 }
 
-/// One step of a path below its root: a key, and the array index it may also be.
+/// One step of a path below its root: a key, and the array index it may also be (`first` and
+/// `last` are indexes too).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Segment {
     key: Box<str>,
@@ -131,7 +132,12 @@ impl Segment {
     fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         match value {
             Value::Object(map) => map.get(&*self.key),
-            Value::Array(items) => items.get(self.index?),
+            Value::Array(items) => match (&*self.key, self.index) {
+                (_, Some(index)) => items.get(index),
+                ("first", _) => items.first(),
+                ("last", _) => items.last(),
+                _ => None,
+            },
             _ => None,
         }
     }

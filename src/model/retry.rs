@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::{nearest::did_you_mean, span::Span};
+use super::{nearest::did_you_mean, schema::any_case, span::Span};
 
 /// The most tries that may be asked for.
 pub const MAX_ATTEMPTS: u32 = 1_000;
@@ -48,11 +48,10 @@ impl JsonSchema for BackoffStrategy {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "How the delay grows: FIXED, LINEAR or EXPONENTIAL, in any case.",
-            "type": "string",
-            "pattern": "^(?i)(fixed|linear|exponential)$"
-        })
+        any_case(
+            &["FIXED", "LINEAR", "EXPONENTIAL"],
+            "How the delay grows, in any case.",
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 
-use super::{nearest::did_you_mean, zone};
+use super::{nearest::did_you_mean, schema::any_case, zone};
 
 /// The longest span, in years; a longer one is an error where it is written.
 pub const MAX_YEARS: i64 = 1_000;
@@ -292,6 +292,15 @@ impl JsonSchema for Span {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = UNITS
+            .iter()
+            .flat_map(|row| [row.1, row.2])
+            .chain(["ms"])
+            .collect();
+        let unit = any_case(
+            &names,
+            "Exact below a day, calendar units in the zone from a day upward.",
+        );
         json_schema!({
             "description": "A span of time: {amount, unit}, text such as \"24 hours\", or milliseconds.",
             "anyOf": [
@@ -301,10 +310,7 @@ impl JsonSchema for Span {
                     "type": "object",
                     "properties": {
                         "amount": {"type": "number", "minimum": 0},
-                        "unit": {
-                            "type": "string",
-                            "pattern": "^(?i)(milliseconds?|ms|seconds?|minutes?|hours?|days?|weeks?|months?|years?)$"
-                        }
+                        "unit": unit
                     },
                     "required": ["amount", "unit"],
                     "additionalProperties": false

@@ -1,7 +1,7 @@
 //! Templates: `Hello {{ contact.firstName | default: "there" }}`, compiled once.
 //!
 //! Text without a tag is kept as it is; text with plain paths alone is put together without the
-//! template engine; the rest is rewritten by [`dialect`] and runs on minijinja under limits.
+//! template engine; the rest is rewritten by `dialect` and runs on minijinja under limits.
 
 use std::{borrow::Cow, fmt::Write as _};
 

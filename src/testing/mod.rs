@@ -2,6 +2,7 @@
 //!
 //! Panics here are a test's failures, with a text that says what was wrong.
 
+pub mod fake_http;
 mod server;
 mod template;
 mod test_db;

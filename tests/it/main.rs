@@ -4,3 +4,4 @@
 mod support;
 
 mod journey;
+mod queries;

@@ -306,7 +306,7 @@ fn discriminators_plans_and_subjects() {
     let cart = json!({"formId": "cart", "abandonmentTime": {"amount": 30, "unit": "minutes"}});
     let trigger = compile("form.abandoned", cart).unwrap();
     assert_eq!(trigger.discriminator().as_deref(), Some("cart"));
-    let plan = json!({"formId": "cart", "after": {"amount": 30.0, "unit": "minutes"}});
+    let plan = json!({"formId": "cart", "after": {"amount": 30, "unit": "minutes"}});
     assert_eq!(trigger.plan(), Some(plan));
     assert_eq!(
         compile("form.abandoned", json!({"formId": "cart"}))

@@ -67,7 +67,9 @@ impl Walk<'_, '_> {
             if let Ok(field) = Path::parse(text) {
                 reads.add(&field);
             }
-        } else if TOKEN.is_match(text) || (is_credential(path, key) && !text.is_empty()) {
+        }
+        let plain = !is_template(text) && !text.is_empty() && is_credential(path, key);
+        if plain || TOKEN.is_match(text) {
             let message = "looks like a secret in plain text";
             let hint = "store it with \"waypost secrets\" and write {{secrets.name}}";
             let code = codes::SECRET_IN_PLAIN_TEXT;

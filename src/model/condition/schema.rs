@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::ConditionSpec;
-use crate::model::operator::Operator;
+use crate::model::{operator::Operator, schema::any_case};
 
 impl JsonSchema for ConditionSpec {
     fn schema_name() -> Cow<'static, str> {
@@ -14,10 +14,9 @@ impl JsonSchema for ConditionSpec {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let part = generator.subschema_for::<ConditionSpec>();
-        let names: Vec<String> = Operator::ALL
-            .iter()
-            .flat_map(|row| [row.name.to_owned(), row.name.to_uppercase()])
-            .collect();
+        let names: Vec<&str> = Operator::ALL.iter().map(|row| row.name).collect();
+        let operator = any_case(&names, "How field and value compare.");
+        let joined = any_case(&["AND", "OR", "NOT"], "All hold, one holds, or none holds.");
         json_schema!({
             "description": "A group of conditions joined by AND, OR or NOT (none holds), or one comparison.",
             "type": "object",
@@ -25,7 +24,7 @@ impl JsonSchema for ConditionSpec {
             "if": {"required": ["conditions"]},
             "then": {
                 "properties": {
-                    "operator": {"enum": ["AND", "OR", "NOT", "and", "or", "not"]},
+                    "operator": joined,
                     "conditions": {"type": "array", "items": part}
                 },
                 "additionalProperties": false
@@ -33,7 +32,7 @@ impl JsonSchema for ConditionSpec {
             "else": {
                 "properties": {
                     "field": {"type": "string", "description": "A path such as contact.email."},
-                    "operator": {"enum": names},
+                    "operator": operator,
                     "value": {"description": "What to compare with; its strings may be templates."}
                 },
                 "required": ["field", "operator"],

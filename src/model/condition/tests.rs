@@ -222,7 +222,7 @@ fn groups() {
     );
 }
 
-/// The seed's own condition, word by word.
+/// The abandoned cart's condition, word by word.
 #[test]
 fn the_abandoned_cart_asks_for_a_purchase_of_the_last_day() {
     let spec = json!({"operator": "AND", "conditions": [

@@ -25,6 +25,9 @@ fn paths_find_values() {
         (&event, "event.data.items.1.sku", json!("x2")),
         (&event, "event.data.items[0].sku", json!("x1")),
         (&event, "event.data.items.7.sku", Value::Null),
+        (&event, "event.data.items.first.sku", json!("x1")),
+        (&event, "event.data.items.last.sku", json!("x2")),
+        (&event, "event.data.first", Value::Null),
         (&steps, "steps.send-email-1.result.id", json!(9)),
     ];
     for (root, text, want) in rows {

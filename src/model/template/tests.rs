@@ -265,6 +265,30 @@ fn tags() {
         ),
         ("{{ 'yes' if contact.score == 7 else 'no' }}", "yes"),
         ("{ {{ vars.n }} }{% if true %}{ {% endif %}", "{ 3 }{ "),
+        (
+            "{% for t in contact.tags %}{{ t }}{% unless forloop.last %}, {% endunless %}{% endfor %}",
+            "VIP, new",
+        ),
+        (
+            "{% if contact.missing %}{% assign x = 1 %}{% endif %}[{{ x }}{{ x.y.z }}]",
+            "[]",
+        ),
+        (
+            "{% for a in contact.tags %}{% for b in vars.list %}{{ loop.index }}{% endfor %}{{ loop.index }};{% endfor %}",
+            "12341;12342;",
+        ),
+        (
+            "{{ vars.n -1 }} {{ vars.n - vars.n }} {{ vars.list.first }} {{ -vars.n }}",
+            "2 0 3 -3",
+        ),
+        (
+            "{% if vars.n >= 3 and not contact.opted or contact.tags contains 'x' %}y{% endif %}",
+            "y",
+        ),
+        (
+            "{{ 'now' | date: '%H', contact.zone }}{{ contact.score | append: '%' }}",
+            "007%",
+        ),
         ("{%- if vars.n -%}  x  {%- endif -%}  y", "xy"),
     ];
     for (source, want) in rows {

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::catalog::trigger::{TriggerConfig, Words, among};
-use crate::model::{transition::Event, workflow::SpanSpec};
+use crate::model::{span::Span, transition::Event};
 
 /// Config of `form.abandoned`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -27,7 +27,7 @@ pub struct Abandoned {
     pub form_id: Option<Words>,
     /// How long after its beginning a form counts as abandoned.
     #[serde(default)]
-    pub abandonment_time: Option<SpanSpec>,
+    pub abandonment_time: Option<Span>,
 }
 
 impl TriggerConfig for Abandoned {
