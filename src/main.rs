@@ -1,8 +1,13 @@
 //! The `waypost` binary: everything is in the library.
 
-fn main() -> std::process::ExitCode {
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
     if let Some(code) = waypost::private_pg::answer_hidden_command() {
         return code;
     }
-    std::process::ExitCode::SUCCESS
+    waypost::cli::run(std::env::args_os())
 }

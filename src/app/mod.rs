@@ -2,3 +2,18 @@
 
 pub mod bench;
 pub mod verify;
+pub mod bulk;
+pub mod config;
+pub mod database;
+pub mod definitions;
+pub mod deploy;
+pub mod enroll;
+pub mod error;
+pub mod events;
+pub mod executions;
+pub mod tenants;
+pub mod waypost;
+
+pub use config::{Flags, Settings};
+pub use error::{AppError, AppResult};
+pub use waypost::{Readiness, Schema, Waypost};

@@ -13,11 +13,17 @@ pub mod error;
 pub mod events;
 pub mod executions;
 pub mod install;
+pub mod intake;
+pub mod operate;
 pub mod outbox;
+pub mod overview;
 pub mod partitions;
 pub mod pool;
 pub mod programs;
+pub mod session;
+pub mod tenants;
 pub mod timers;
+pub mod workflows;
 
 pub use error::{StoreError, StoreResult};
 pub use pool::{Purpose, connect};
