@@ -4,6 +4,7 @@ pub mod bench;
 pub mod config;
 pub mod database;
 pub mod definitions;
+pub mod demo;
 pub mod error;
 pub mod tenants;
 pub mod waypost;
