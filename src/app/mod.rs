@@ -1,11 +1,16 @@
 //! The use cases: what the API, the CLI and an embedding program call.
 
 pub mod bench;
+pub mod bulk;
 pub mod config;
 pub mod database;
 pub mod definitions;
 pub mod demo;
+pub mod deploy;
+pub mod enroll;
 pub mod error;
+pub mod events;
+pub mod executions;
 pub mod tenants;
 pub mod waypost;
 

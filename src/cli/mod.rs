@@ -6,11 +6,17 @@ mod config;
 mod context;
 mod db;
 mod demo;
+mod deploy;
+mod emit;
+mod enroll;
+mod executions;
+mod explain;
 mod healthcheck;
 mod migrate;
 mod output;
 mod progress;
 mod tenants;
+mod undo;
 mod validate;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -80,6 +86,18 @@ commands! {
     Migrate(migrate::Migrate),
     /// Check workflow definitions, with file, line and what would be right
     Validate(validate::Validate),
+    /// Put definitions into the database, and publish them
+    Deploy(deploy::Deploy),
+    /// Record an event, or a file of them
+    Emit(emit::Emit),
+    /// Put contacts into a workflow
+    Enroll(enroll::Enroll),
+    /// List, show, cancel, pause, resume, retry, move
+    Executions(executions::Executions),
+    /// Why a contact did or did not enrol
+    Explain(explain::Explain),
+    /// Take a bulk command back
+    Undo(undo::Undo),
     /// Every trigger, action, operator, wait and filter
     Catalog(catalog::Catalog),
     /// Tenants: list them, create one

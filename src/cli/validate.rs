@@ -54,7 +54,7 @@ impl Validate {
 }
 
 /// Findings of a file, one a line, for people.
-pub(super) fn print_findings(cx: &Context, file: &definitions::Checked) {
+fn print_findings(cx: &Context, file: &definitions::Checked) {
     for finding in &file.findings.list {
         cx.out.line(finding.to_string());
     }

@@ -13,6 +13,8 @@ pub mod error;
 pub mod events;
 pub mod executions;
 pub mod install;
+pub mod intake;
+pub mod operate;
 pub mod outbox;
 pub mod overview;
 pub mod partitions;
@@ -21,6 +23,7 @@ pub mod programs;
 pub mod session;
 pub mod tenants;
 pub mod timers;
+pub mod workflows;
 
 pub use error::{StoreError, StoreResult};
 pub use pool::{Purpose, connect};

@@ -91,3 +91,14 @@ pub async fn create(
         .rows_affected();
     Ok(made > 0)
 }
+
+/// The tenant's business time.
+///
+/// # Errors
+/// Of the database.
+pub async fn now(connection: &mut PgConnection, name: &str) -> StoreResult<Instant> {
+    Ok(sqlx::query_scalar(sql!("tenant_now"))
+        .bind(name)
+        .fetch_one(connection)
+        .await?)
+}

@@ -1,0 +1,9 @@
+-- As lock_workflow, without the lock: for a plan.
+-- used by: store/workflows.rs look
+-- locks:   none
+-- index:   workflows_slug_uq, versions_pk
+select w.id, w.status, w.version, w.needs_ledger, v.version as latest, v.checksum as latest_checksum
+  from waypost.workflows w
+  left join lateral (select v.version, v.checksum from waypost.versions v
+                      where v.workflow_id = w.id order by v.version desc limit 1) v on true
+ where w.tenant_id = $1 and w.slug = $2

@@ -1,0 +1,4 @@
+-- used by: store/intake.rs contacts_of
+-- locks:   none
+-- index:   none
+set transaction read only

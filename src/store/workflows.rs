@@ -1,0 +1,304 @@
+//! Workflows and their versions: what `deploy` writes.
+
+use serde_json::Value;
+use sqlx::{PgConnection, Row, postgres::PgRow};
+
+use super::{StoreResult, sql, storable};
+use crate::{
+    engine::{program::Program, rules::Rules},
+    model::{
+        execution::Instant,
+        span::{Span, Unit},
+    },
+};
+
+/// A workflow as the tables have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkflowRow {
+    /// Its number.
+    pub id: i32,
+    /// `draft`, `active`, `paused` or `archived`.
+    pub status: String,
+    /// The published version.
+    pub published: Option<i32>,
+    /// Past starts are kept already.
+    pub has_ledger: bool,
+    /// The latest version and its checksum.
+    pub latest: Option<(i32, String)>,
+}
+
+/// Live executions that stand on one step of one version.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LiveStep {
+    /// Version they are pinned to.
+    pub version: i32,
+    /// Step id; empty: not begun.
+    pub step: String,
+    /// How many.
+    pub executions: i64,
+}
+
+/// Makes sure that a workflow of this slug is there.
+///
+/// # Errors
+/// Of the database.
+pub async fn ensure(
+    connection: &mut PgConnection,
+    tenant: i32,
+    slug: &str,
+    name: &str,
+    priority: i16,
+) -> StoreResult<()> {
+    sqlx::query(sql!("ensure_workflow"))
+        .bind(tenant)
+        .bind(slug)
+        .bind(name)
+        .bind(priority)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The workflow, locked against another deploy.
+///
+/// # Errors
+/// Of the database.
+pub async fn lock(
+    connection: &mut PgConnection,
+    tenant: i32,
+    slug: &str,
+) -> StoreResult<Option<WorkflowRow>> {
+    let row = sqlx::query(sql!("lock_workflow")).bind(tenant).bind(slug);
+    row.fetch_optional(connection)
+        .await?
+        .as_ref()
+        .map(workflow)
+        .transpose()
+}
+
+/// The workflow, without a lock.
+///
+/// # Errors
+/// Of the database.
+pub async fn look(
+    connection: &mut PgConnection,
+    tenant: i32,
+    slug: &str,
+) -> StoreResult<Option<WorkflowRow>> {
+    let row = sqlx::query(sql!("look_at_workflow"))
+        .bind(tenant)
+        .bind(slug);
+    row.fetch_optional(connection)
+        .await?
+        .as_ref()
+        .map(workflow)
+        .transpose()
+}
+
+fn workflow(row: &PgRow) -> StoreResult<WorkflowRow> {
+    let latest: Option<i32> = row.try_get(4)?;
+    Ok(WorkflowRow {
+        id: row.try_get(0)?,
+        status: row.try_get(1)?,
+        published: row.try_get(2)?,
+        has_ledger: row.try_get(3)?,
+        latest: latest
+            .map(|version| Ok::<_, sqlx::Error>((version, row.try_get(5)?)))
+            .transpose()?,
+    })
+}
+
+/// Stores a version; it never changes again (I-10).
+///
+/// # Errors
+/// Of the database.
+pub async fn insert_version(
+    connection: &mut PgConnection,
+    tenant: i32,
+    program: &Program,
+    definition: &Value,
+    checksum: &str,
+) -> StoreResult<()> {
+    sqlx::query(sql!("insert_version"))
+        .bind(program.numbers.workflow)
+        .bind(program.numbers.version)
+        .bind(tenant)
+        .bind(storable(definition.to_string()))
+        .bind(program.step_ids())
+        .bind(program.goal_ids())
+        .bind(checksum)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Makes a stored version the published one: rules, triggers, interests, ledger, timers of open rows.
+///
+/// # Errors
+/// Of the database.
+pub async fn publish(
+    connection: &mut PgConnection,
+    tenant: i32,
+    before: &WorkflowRow,
+    program: &Program,
+    status: &str,
+    now: Instant,
+) -> StoreResult<()> {
+    let (workflow, version) = (program.numbers.workflow, program.numbers.version);
+    write_rules(connection, program, status, now).await?;
+    sqlx::query(sql!("mark_published"))
+        .bind(workflow)
+        .bind(version)
+        .bind(now)
+        .execute(&mut *connection)
+        .await?;
+    write_triggers(connection, tenant, program).await?;
+    sqlx::query(sql!("drop_interests"))
+        .bind(workflow)
+        .bind(version)
+        .bind(tenant)
+        .execute(&mut *connection)
+        .await?;
+    if program.rules().needs_ledger && !before.has_ledger {
+        sqlx::query(sql!("backfill_ledger"))
+            .bind(tenant)
+            .bind(workflow)
+            .bind(starts_kept(program))
+            .execute(&mut *connection)
+            .await?;
+    }
+    sqlx::query(sql!("plan_timers"))
+        .bind(workflow)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// As many starts as any rule looks back on.
+fn starts_kept(program: &Program) -> i64 {
+    let per_trigger = program
+        .triggers
+        .iter()
+        .filter_map(|trigger| trigger.max_per_contact)
+        .max();
+    i64::from(program.rules().limit.max(per_trigger).unwrap_or(1).max(1))
+}
+
+async fn write_rules(
+    connection: &mut PgConnection,
+    program: &Program,
+    status: &str,
+    now: Instant,
+) -> StoreResult<()> {
+    let Rules {
+        window,
+        re_enroll_delay,
+        ..
+    } = program.rules();
+    let rules = program.rules();
+    sqlx::query(sql!("publish_workflow"))
+        .bind(program.numbers.workflow)
+        .bind(&program.name)
+        .bind(status)
+        .bind(program.numbers.version)
+        .bind(rules.priority)
+        .bind(rules.starts_at)
+        .bind(rules.ends_at)
+        .bind(rules.allow_multiple)
+        .bind(rules.limit.map(|limit| whole(i64::from(limit))))
+        .bind(window.map(|span| in_words(span).0))
+        .bind(window.map(|span| in_words(span).1))
+        .bind(re_enroll_delay.map(|span| in_words(span).0))
+        .bind(re_enroll_delay.map(|span| in_words(span).1))
+        .bind(&rules.key_path)
+        .bind(rules.key_required)
+        .bind(rules.needs_ledger)
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Amount and unit as `waypost.span_shift` reads them: it knows no milliseconds, so these are rounded up.
+fn in_words(span: Span) -> (i32, String) {
+    match span.unit() {
+        Unit::Milliseconds => (whole((span.amount() + 999) / 1_000), "seconds".to_owned()),
+        unit => (whole(span.amount()), format!("{unit:?}").to_lowercase()),
+    }
+}
+
+fn whole(amount: i64) -> i32 {
+    i32::try_from(amount).unwrap_or(i32::MAX)
+}
+
+async fn write_triggers(
+    connection: &mut PgConnection,
+    tenant: i32,
+    program: &Program,
+) -> StoreResult<()> {
+    let (workflow, version) = (program.numbers.workflow, program.numbers.version);
+    sqlx::query(sql!("delete_triggers"))
+        .bind(workflow)
+        .execute(&mut *connection)
+        .await?;
+    let triggers = &program.triggers;
+    let config =
+        |plan: Option<Value>| plan.map_or_else(|| "{}".to_owned(), |plan| plan.to_string());
+    sqlx::query(sql!("insert_triggers"))
+        .bind(tenant)
+        .bind(workflow)
+        .bind(version)
+        .bind(triggers.iter().map(|t| t.kind.clone()).collect::<Vec<_>>())
+        .bind(triggers.iter().map(|t| t.id.clone()).collect::<Vec<_>>())
+        .bind(
+            triggers
+                .iter()
+                .map(|t| t.trigger.discriminator().unwrap_or_default())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            triggers
+                .iter()
+                .map(|t| storable(config(t.trigger.plan())))
+                .collect::<Vec<_>>(),
+        )
+        .execute(&mut *connection)
+        .await?;
+    // What its executions depend on, and what starts them: nothing else need be written as an event.
+    let mut interests = program.interests();
+    interests.extend(triggers.iter().map(|t| (t.kind.clone(), String::new())));
+    let (types, fields): (Vec<_>, Vec<_>) = interests.into_iter().unzip();
+    sqlx::query(sql!("insert_interests"))
+        .bind(tenant)
+        .bind(workflow)
+        .bind(version)
+        .bind(types)
+        .bind(fields)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Live executions by version and step.
+///
+/// # Errors
+/// Of the database.
+pub async fn live_by_step(
+    connection: &mut PgConnection,
+    tenant: i32,
+    workflow: i32,
+) -> StoreResult<Vec<LiveStep>> {
+    let rows = sqlx::query(sql!("live_by_step"))
+        .bind(tenant)
+        .bind(workflow);
+    let rows = rows.fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(LiveStep {
+                version: row.try_get(0)?,
+                step: row.try_get(1)?,
+                executions: row.try_get(2)?,
+            })
+        })
+        .collect()
+}
