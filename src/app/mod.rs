@@ -6,6 +6,7 @@ pub mod bulk;
 pub mod config;
 pub mod database;
 pub mod definitions;
+pub mod demo;
 pub mod deploy;
 pub mod enroll;
 pub mod error;

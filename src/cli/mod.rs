@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod context;
 mod db;
+mod demo;
 mod deploy;
 mod emit;
 mod enroll;
@@ -101,6 +102,8 @@ commands! {
     Catalog(catalog::Catalog),
     /// Tenants: list them, create one
     Tenants(tenants::Tenants),
+    /// A month of a shop in a minute, on the real engine, with figures
+    Demo(demo::Demo),
     /// The private Postgres: its URL, a prompt, a dump, a fresh start
     Db(db::Db),
     /// Is the database there and migrated? (for containers)

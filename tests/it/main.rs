@@ -3,6 +3,8 @@
 
 mod support;
 
+mod definitions;
+mod demo;
 mod enrolment;
 mod journey;
 mod queries;
