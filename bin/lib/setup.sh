@@ -11,7 +11,7 @@ apt_install() {
   say "installing $* (apt-get)"
   [ -n "${apt_updated:-}" ] || apt-get update -qq >&2
   apt_updated=1
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 need_rust() {

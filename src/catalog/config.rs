@@ -40,7 +40,7 @@ pub fn read<T: DeserializeOwned + JsonSchema>(
     })
 }
 
-/// Each field of the config, at `path`, that its schema does not have.
+/// Each field of the config, at `path`, that its schema does not have, and each list where it has an object.
 #[must_use]
 pub fn unknown_fields(schema: &Schema, config: &Value, path: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -74,6 +74,11 @@ fn walk(root: &Value, schema: &Value, value: &Value, path: &str, problems: &mut 
                     None => {}
                 }
             }
+        }
+        // Serde would take a list for a struct, field by field; nobody means that.
+        Value::Array(_) if schema.get("properties").is_some() => {
+            let message = "expected an object, found a list";
+            problems.push(Problem::error(codes::INVALID_VALUE, path, message));
         }
         Value::Array(items) => {
             let Some(inner) = schema.get("items") else {
@@ -160,6 +165,10 @@ mod tests {
         assert_eq!(
             read(json!({"list": [{"amount": "1"}]})),
             ["invalid_value config.list[0].amount -"]
+        );
+        assert_eq!(
+            read(json!({"inner": [1]})),
+            ["invalid_value config.inner -"]
         );
         assert_eq!(read(json!({"inner": {}})), ["missing_field config.inner -"]);
         let outer = super::read::<Outer>(&Value::Null, "config").unwrap();

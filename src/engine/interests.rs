@@ -61,7 +61,8 @@ impl Interests {
         }
     }
 
-    /// As rows (event type, field); an empty field stands for any.
+    /// As rows (event type, field); an empty field stands for any. A built-in field is there under both
+    /// of its names, since events name it as the language does and columns are snake case.
     #[must_use]
     pub fn rows(&self) -> Vec<(String, String)> {
         let rows = self.by_type.iter().flat_map(|(kind, fields)| {

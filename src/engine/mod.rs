@@ -3,10 +3,11 @@
 pub mod advance;
 mod branches;
 mod burst;
+pub mod check;
 mod commands;
 mod compile;
-pub mod check;
 pub mod contact;
+pub mod eligibility;
 mod goals;
 mod graph;
 pub mod interests;
@@ -14,6 +15,7 @@ pub mod matching;
 pub mod program;
 pub mod rules;
 pub mod scope;
+pub mod simulate;
 
 #[cfg(test)]
 mod tests;

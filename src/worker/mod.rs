@@ -91,8 +91,13 @@ pub struct Shared {
     pub settings: WorkerSettings,
     /// In-process wake-ups.
     pub bells: Arc<Bells>,
+    /// Told, after each commit, whose executions it advanced; for measuring.
+    pub observer: Option<Observer>,
     tenants: Arc<RwLock<HashMap<i32, String>>>,
 }
+
+/// Is told the contacts whose executions a commit has advanced.
+pub type Observer = Arc<dyn Fn(&[uuid::Uuid]) + Send + Sync>;
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -174,6 +179,7 @@ impl Shared {
             secrets,
             settings,
             bells: Arc::default(),
+            observer: None,
             tenants: Arc::default(),
         })
     }

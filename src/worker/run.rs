@@ -65,6 +65,8 @@ impl Runner {
         }
         let ids: Vec<(i16, Uuid)> =
             claimed.iter().map(|c| (c.execution.bucket, c.execution.id)).collect();
+        let observed: Option<Vec<Uuid>> =
+            self.shared.observer.as_ref().map(|_| claimed.iter().map(|c| c.execution.contact).collect());
         let work = claimed.into_iter().map(|c| (c, vec![Input::Time])).collect::<Vec<_>>();
         let done = match self.advance(&mut tx, &work).await {
             Ok(left) => tx.commit().await.map(|()| left).map_err(StoreError::from),
@@ -74,7 +76,12 @@ impl Runner {
             }
         };
         match done {
-            Ok(left) => self.shared.bells.after(&left),
+            Ok(left) => {
+                self.shared.bells.after(&left);
+                if let (Some(observer), Some(contacts)) = (&self.shared.observer, observed) {
+                    observer(&contacts);
+                }
+            }
             Err(error) if error.remedy() == Remedy::Isolate => {
                 tracing::warn!(error = %error.class(), rows = ids.len(), "a batch failed; going row by row");
                 self.row_by_row(connection, scope, &ids).await?;

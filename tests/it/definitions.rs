@@ -1,9 +1,13 @@
 //! The examples are clean and pass the published schema; each bad file says what is wrong with it.
-#![allow(clippy::unwrap_used, reason = "a test that cannot read its files fails")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its files fails"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -153,11 +157,15 @@ fn the_schema_refuses_what_its_dispatch_can_see() {
         "{found:?}"
     );
     assert!(found.len() <= 3, "{found:?}");
+    assert!(
+        found.iter().any(|line| line.contains("formid")),
+        "{found:?}"
+    );
 }
 
 #[test]
 fn the_catalog_describes_everything() {
-    let catalog = schema::describe();
+    let catalog = waypost::catalog::describe();
     for (list, least) in [
         ("triggers", 15),
         ("actions", 17),
@@ -222,7 +230,57 @@ fn odd_definition() -> impl Strategy<Value = Value> {
         .prop_map(|steps| serde_json::json!({ "id": "w", "actions": steps }))
 }
 
+/// One of the examples with one value somewhere replaced.
+fn mutated_example(which: usize, mut at: usize, by: &Value) -> Value {
+    fn put(value: &mut Value, at: &mut usize, by: &Value) -> bool {
+        if *at == 0 {
+            *value = by.clone();
+            return true;
+        }
+        *at -= 1;
+        match value {
+            Value::Array(items) => items.iter_mut().any(|item| put(item, at, by)),
+            Value::Object(members) => members.values_mut().any(|item| put(item, at, by)),
+            _ => false,
+        }
+    }
+    let files = files("examples", &["json", "yaml"]);
+    let mut value = raw(&files[which % files.len()]);
+    put(&mut value, &mut at, by);
+    value
+}
+
+fn odd_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        Just(serde_json::json!({})),
+        Just(serde_json::json!([])),
+        Just(serde_json::json!(["a", "welcome"])),
+        Just(
+            serde_json::json!({"operator": "NOT", "conditions": [{"field": "x", "operator": "in"}]})
+        ),
+        prop::sample::select(vec![-1.0, 0.0, 0.5, 1.0, 3.0, 1e12, 1e300]).prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[ -~]{0,16}".prop_map(Value::from),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn mutated_examples_neither_panic_nor_pass_the_checker_alone(
+        which in 0usize..3, at in 0usize..160, by in odd_value(),
+    ) {
+        let value = mutated_example(which, at, &by);
+        if let Ok(source) = parse::Source::from_value(value.clone(), "mutated")
+            && !check::check(&source).has_errors()
+        {
+            // What is accepted passes the published schema, as written and as stored.
+            static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(validator);
+            prop_assert_eq!(complaints(&SCHEMA, &value), [""; 0], "{}", value);
+            prop_assert_eq!(complaints(&SCHEMA, &source.value), [""; 0]);
+        }
+    }
+
     #[test]
     fn no_definition_that_reads_makes_the_checker_panic(definition in odd_definition()) {
         if let Ok(source) = parse::Source::from_value(definition, "odd") {

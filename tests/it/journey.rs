@@ -1,80 +1,9 @@
 //! The main job: a contact goes through the seed's abandoned-cart workflow.
 
-use crate::support::{House, json, path, start};
 use chrono::TimeDelta;
-use sqlx::{PgConnection, Row};
-use uuid::Uuid;
-use waypost::{
-    catalog::parse,
-    engine::program::{Numbers, Program, TenantInfo},
-};
+use sqlx::Row;
 
-/// Publishes a definition the way `deploy` does.
-async fn publish(house: &House, c: &mut PgConnection, text: &str) {
-    let source = parse::read(text, "test.json").unwrap();
-    let info = TenantInfo { name: "t".into(), timezone: chrono_tz::UTC };
-    let program =
-        Program::compile(&source.definition, Numbers { workflow: 1, version: 1 }, &info).unwrap();
-    let id: i32 = sqlx::query_scalar(
-        "insert into waypost.workflows (tenant_id, slug, name, status, needs_ledger, reenroll_amount, reenroll_unit)
-         values ($1, $2, $2, 'active', $3, 7, 'days') returning id",
-    )
-    .bind(house.tenant)
-    .bind(&source.definition.id)
-    .bind(program.rules().needs_ledger)
-    .fetch_one(&mut *c)
-    .await
-    .unwrap();
-    sqlx::query(
-        "insert into waypost.versions (workflow_id, version, tenant_id, definition, steps, goals, checksum)
-         values ($1, 1, $2, $3, $4, $5, 'x')",
-    )
-    .bind(id)
-    .bind(house.tenant)
-    .bind(&source.value)
-    .bind(program.step_ids())
-    .bind(program.goal_ids())
-    .execute(&mut *c)
-    .await
-    .unwrap();
-    sqlx::query("update waypost.workflows set version = 1 where id = $1")
-        .bind(id)
-        .execute(&mut *c)
-        .await
-        .unwrap();
-    for trigger in &program.triggers {
-        sqlx::query(
-            "insert into waypost.trigger_index (tenant_id, event_type, workflow_id, trigger_id, version)
-             values ($1, $2, $3, $4, 1)",
-        )
-        .bind(house.tenant)
-        .bind(&trigger.kind)
-        .bind(id)
-        .bind(&trigger.id)
-        .execute(&mut *c)
-        .await
-        .unwrap();
-    }
-    for (kind, field) in program.interests() {
-        sqlx::query("insert into waypost.interests values ($1, $2, $3, $4, 1)")
-            .bind(house.tenant)
-            .bind(kind)
-            .bind(field)
-            .bind(id)
-            .execute(&mut *c)
-            .await
-            .unwrap();
-    }
-}
-
-async fn abandon(c: &mut PgConnection, contact: Uuid) {
-    sqlx::query("select waypost.emit('form.abandoned', $1, $2)")
-        .bind(contact)
-        .bind(json(r#"{"formId": "checkout-form"}"#))
-        .execute(c)
-        .await
-        .unwrap();
-}
+use crate::support::{House, abandon, path, publish, start};
 
 #[tokio::test]
 async fn a_contact_who_does_not_buy_gets_both_mails() {

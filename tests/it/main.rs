@@ -3,5 +3,7 @@
 
 mod support;
 
+mod enrolment;
 mod journey;
 mod queries;
+mod verify;

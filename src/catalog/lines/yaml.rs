@@ -137,8 +137,9 @@ impl<'t> Reader<'t> {
             ));
         }
         let (anchor, value, inside) = match event {
-            Event::Scalar(text, style, anchor, _) => {
-                let plain = style == ScalarStyle::Plain;
+            Event::Scalar(text, style, anchor, tag) => {
+                let said_text = tag.is_some_and(|tag| tag.suffix == "str");
+                let plain = style == ScalarStyle::Plain && !said_text;
                 let value = if plain {
                     plain_scalar(&text)
                 } else {
@@ -272,7 +273,8 @@ mod tests {
 
     #[test]
     fn plain_scalars_are_typed_and_quoted_ones_are_text() {
-        let read = read("[1, -2.5, 1e3, true, ~, 2024-05-01, \"7\", 0x1f, yes, .5, '']").unwrap();
+        let read =
+            read("[1, -2.5, 1e3, true, ~, 2024-05-01, \"7\", 0x1f, yes, .5, '', !!str 7]").unwrap();
         let want = serde_json::json!([
             1,
             -2.5,
@@ -284,7 +286,8 @@ mod tests {
             "0x1f",
             "yes",
             0.5,
-            ""
+            "",
+            "7"
         ]);
         assert_eq!(read.value, want);
     }

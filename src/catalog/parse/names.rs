@@ -183,9 +183,6 @@ pub fn normalise(definition: &mut Value) {
         lower(step.get_mut("join"));
         conditions(step.get_mut("executeIf"));
         config(step.get_mut("config"));
-        if let Some(Value::Object(retry)) = step.get_mut("retryConfig") {
-            retry.retain(|_, value| !value.is_null());
-        }
     });
     each(root.get_mut("goals"), |goal| {
         lower(goal.get_mut("onAchievement"));
@@ -264,6 +261,7 @@ fn config(value: Option<&mut Value>) {
                 match key.as_str() {
                     key if OWN_FIELDS.contains(&key) => {}
                     key if WORD_FIELDS.contains(&key) => lower(Some(value)),
+                    "event" => rename(Some(value), EVENTS),
                     "condition" | "conditions" | "filters" => conditions(Some(value)),
                     _ => config(Some(value)),
                 }
@@ -312,8 +310,11 @@ mod tests {
     #[test]
     fn what_an_author_sends_elsewhere_is_not_touched() {
         let mut value = serde_json::json!({"actions": [{"type": "WEBHOOK", "config": {
-            "body": {"mode": "LIVE", "condition": {"operator": "EQUALS"}}}}]});
+            "body": {"mode": "LIVE", "condition": {"operator": "EQUALS"}}}},
+            {"type": "WAIT", "config": {"waitType": "UNTIL_EVENT", "event": "FORM_SUBMITTED"}}]});
         normalise(&mut value);
+        assert_eq!(value["actions"][1]["config"]["event"], "form.submitted");
+        assert_eq!(value["actions"][1]["config"]["waitType"], "until_event");
         assert_eq!(value["actions"][0]["type"], "webhook");
         assert_eq!(value["actions"][0]["config"]["body"]["mode"], "LIVE");
         assert_eq!(

@@ -4,6 +4,8 @@ use crate::catalog::codes as reading;
 
 /// A workflow, trigger, step or goal id that is empty, too long or holds what an id cannot hold.
 pub const INVALID_ID: &str = "invalid_id";
+/// A trigger's type that no event can have.
+pub const INVALID_EVENT_TYPE: &str = "invalid_event_type";
 /// Two steps of one id.
 pub const DUPLICATE_STEP: &str = "duplicate_step";
 /// Two triggers or two goals of one id.
@@ -12,6 +14,8 @@ pub const DUPLICATE_ID: &str = "duplicate_id";
 pub const DUPLICATE_TARGET: &str = "duplicate_target";
 /// An id that no step has.
 pub const UNKNOWN_STEP: &str = "unknown_step";
+/// An action type that is not in the table.
+pub const UNKNOWN_ACTION: &str = "unknown_action";
 /// No way leads to the step.
 pub const UNREACHABLE_STEP: &str = "unreachable_step";
 /// A cycle without a wait and without an outside action.
@@ -48,6 +52,10 @@ pub const DATES_REVERSED: &str = "dates_reversed";
 /// Each code of the checker and of the words it compiles with one line for people.
 const CHECKING: &[(&str, &str)] = &[
     (
+        INVALID_EVENT_TYPE,
+        "An event type is a word such as `form.submitted`, without blanks and at most 100 characters long.",
+    ),
+    (
         INVALID_ID,
         "An id is empty, longer than 100 characters, or holds characters that an id cannot hold.",
     ),
@@ -82,7 +90,7 @@ const CHECKING: &[(&str, &str)] = &[
     ),
     (
         UNUSED_LIST,
-        "The list is never looked at, because the step chooses its way in its config.",
+        "The list is never looked at: the step chooses its way in its config, or what the list waits for never happens to it.",
     ),
     (
         GOTO_NEVER,
@@ -293,9 +301,9 @@ mod tests {
             std::fs::write(&path, page()).unwrap();
         }
         let page_now = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(
-            page_now,
-            page(),
+        let fresh = page_now == page();
+        assert!(
+            fresh,
             "stale: run UPDATE_DOCS=1 cargo test --lib the_page_is_fresh"
         );
     }

@@ -39,9 +39,10 @@ impl Flow {
     }
 
     /// Each step's successors, each once.
-    fn edges(&self) -> Vec<BTreeSet<usize>> {
+    fn edges(&self) -> Vec<Vec<usize>> {
+        let once = |step| self.next(step).collect::<BTreeSet<usize>>();
         (0..self.ways.len())
-            .map(|step| self.next(step).collect())
+            .map(|step| once(step).into_iter().collect())
             .collect()
     }
 
@@ -64,7 +65,7 @@ impl Flow {
         let edges = self.edges();
         let moving = |from: usize| {
             let mut seen = vec![false; edges.len()];
-            let mut open: Vec<usize> = edges[from].iter().copied().collect();
+            let mut open: Vec<usize> = edges[from].clone();
             while let Some(step) = open.pop() {
                 if !self.stops[step] && !std::mem::replace(&mut seen[step], true) {
                     open.extend(&edges[step]);
@@ -114,12 +115,16 @@ impl Flow {
                 }
                 let shared = self.shared(&edges, fork, way, &own);
                 for step in (0..edges.len()).filter(|s| shared[*s] && !self.joins[*s]) {
+                    if meetings.iter().any(|meeting| meeting.step == step) {
+                        continue;
+                    }
                     // Behind a meeting everything is shared; only where it begins is worth a word.
-                    let begins = way.arms.contains(&step)
-                        || (0..edges.len()).any(|before| {
-                            !shared[before] && before != fork && edges[before].contains(&step)
-                        });
-                    if begins && meetings.iter().all(|meeting| meeting.step != step) {
+                    let enters = |before: usize| {
+                        !shared[before]
+                            && before != fork
+                            && edges[before].binary_search(&step).is_ok()
+                    };
+                    if way.arms.contains(&step) || (0..edges.len()).any(enters) {
                         meetings.push(Meeting { step, fork });
                     }
                 }
@@ -134,13 +139,7 @@ impl Flow {
 
     /// Steps that two or more arms of the way can come to, not going through the fork again, and not
     /// beyond `ends`. Each step keeps at most two arms that come to it, so this is linear in the edges.
-    fn shared(
-        &self,
-        edges: &[BTreeSet<usize>],
-        fork: usize,
-        way: &Way,
-        ends: &[bool],
-    ) -> Vec<bool> {
+    fn shared(&self, edges: &[Vec<usize>], fork: usize, way: &Way, ends: &[bool]) -> Vec<bool> {
         let mut labels: Vec<[Option<usize>; 2]> = vec![[None; 2]; edges.len()];
         let mut open: Vec<(usize, usize)> = way
             .arms
@@ -159,7 +158,14 @@ impl Flow {
             };
             labels[step][slot] = Some(arm);
             if !ends[step] {
-                open.extend(edges[step].iter().map(|next| (*next, arm)));
+                let news =
+                    |next: &usize| labels[*next][1].is_none() && labels[*next][0] != Some(arm);
+                open.extend(
+                    edges[step]
+                        .iter()
+                        .filter(|next| news(next))
+                        .map(|next| (*next, arm)),
+                );
             }
         }
         labels.iter().map(|label| label[1].is_some()).collect()

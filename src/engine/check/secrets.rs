@@ -63,11 +63,14 @@ impl Walk<'_, '_> {
             if let Ok(template) = Template::compile(text) {
                 template.reads(&mut reads);
             }
-        } else if condition && key == "field" {
-            if let Ok(field) = Path::parse(text) {
-                reads.add(&field);
-            }
-        } else if TOKEN.is_match(text) || (is_credential(path, key) && !text.is_empty()) {
+        } else if condition
+            && key == "field"
+            && let Ok(field) = Path::parse(text)
+        {
+            reads.add(&field);
+        }
+        let plain = !is_template(text) && !text.is_empty() && is_credential(path, key);
+        if plain || TOKEN.is_match(text) {
             let message = "looks like a secret in plain text";
             let hint = "store it with \"waypost secrets\" and write {{secrets.name}}";
             let code = codes::SECRET_IN_PLAIN_TEXT;

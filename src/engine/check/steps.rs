@@ -6,9 +6,12 @@ use serde_json::Value;
 
 use super::codes;
 use super::ways::Steps;
-use crate::catalog::{action::Class, actions, config, finding::quoted, trigger, triggers};
+use crate::catalog::{
+    action::Class, actions, config, finding::quoted, parse::names, trigger, triggers,
+};
 use crate::model::{
     problem::Problem,
+    retry::RetryConfig,
     transition::Policy,
     workflow::{Definition, GoalWord, OnAchievement, Step, Trigger},
 };
@@ -35,10 +38,29 @@ pub fn check(
     for (i, step) in definition.actions.iter().enumerate() {
         let path = format!("actions[{i}]");
         policy(step, steps.classes[i], &path, found);
-        if let Some(entry) = actions::find(&step.kind) {
-            let schema = (entry.schema)();
-            let at = format!("{path}.config");
-            found.extend(config::unknown_fields(&schema, &step.config, &at));
+        unused(step, steps.classes[i], &path, found);
+        if let Some(retry) = &step.retry_config {
+            let schema = schemars::schema_for!(RetryConfig);
+            found.extend(config::unknown_fields(
+                &schema,
+                retry,
+                &format!("{path}.retryConfig"),
+            ));
+        }
+        match actions::find(&step.kind) {
+            Some(entry) => {
+                let schema = (entry.schema)();
+                let at = format!("{path}.config");
+                found.extend(config::unknown_fields(&schema, &step.config, &at));
+            }
+            None if names::ACTIONS.contains(&&*step.kind) => {
+                let message = format!("this version of Waypost has no action {} yet", step.kind);
+                let at = format!("{path}.type");
+                let kinds: Vec<_> = actions::ALL.iter().map(|entry| entry.kind).collect();
+                let hint = format!("it has {}", kinds.join(", "));
+                found.push(Problem::error(codes::UNKNOWN_ACTION, at, message).hint(hint));
+            }
+            None => {} // the compiler names the nearest
         }
         let template = step.config.get("templateId").and_then(Value::as_str);
         if let (Some(id), Some(known)) = (template, templates)
@@ -62,6 +84,33 @@ fn policy(step: &Step, class: Option<Class>, path: &str, found: &mut Vec<Problem
     } else if matches!(class, Some(Class::Flow | Class::Wait | Class::Database)) {
         let message = format!("a step of type {} never leaves the database", step.kind);
         found.push(Problem::warning(codes::POLICY_UNUSED, at, message));
+    }
+}
+
+/// Lists that wait for what this step never does.
+fn unused(step: &Step, class: Option<Class>, path: &str, found: &mut Vec<Problem>) {
+    let Some(class) = class else { return };
+    let mut say = |list: &str, message: String, hint: Option<&str>| {
+        let problem = Problem::warning(codes::UNUSED_LIST, format!("{path}.{list}"), message);
+        found.push(problem.maybe_hint(hint.map(str::to_owned)));
+    };
+    let outside = matches!(class, Class::Outside(_));
+    if step.on_unknown.is_some() && !outside {
+        let message = format!(
+            "the outcome of a step of type {} is always known",
+            step.kind
+        );
+        say("onUnknown", message, None);
+    }
+    if step.on_timeout.is_some() {
+        let limited = step.config.get("maxWaitDuration").is_some();
+        if class != Class::Wait {
+            let message = format!("only waits time out; this is a step of type {}", step.kind);
+            say("onTimeout", message, outside.then_some("use onFailure"));
+        } else if !limited {
+            let message = "this wait never times out".to_owned();
+            say("onTimeout", message, Some("give config.maxWaitDuration"));
+        }
     }
 }
 
@@ -162,6 +211,17 @@ fn window(path: &str, limit: &str, found: &mut Vec<Problem>) {
 }
 
 fn one_trigger(trigger: &Trigger, path: &str, found: &mut Vec<Problem>) {
+    let kind = &trigger.kind;
+    if kind.is_empty()
+        || kind.len() > 100
+        || kind.chars().any(|c| c.is_whitespace() || c.is_control())
+    {
+        let message = format!("{} is no event type", quoted(kind));
+        let hint = "write one such as form.submitted or order.shipped";
+        let at = format!("{path}.type");
+        found.push(Problem::error(codes::INVALID_EVENT_TYPE, at, message).hint(hint));
+        return;
+    }
     found.extend(trigger::doubt(&trigger.kind).map(|problem| problem.within(path)));
     match trigger::compile(trigger) {
         Ok(compiled) => {

@@ -1,24 +1,24 @@
 //! `form.abandoned`: a form was begun and not sent in.
-//!
-//! ## Fires when
-//! A contact begins a form and does not submit it within `abandonmentTime`. Submitting it cancels the
-//! timer. Without `abandonmentTime` nothing is planned, and only events of this type that come from
-//! outside match; those have happened already and do not wait.
-//!
-//! ## Example
-//! `{ "type": "form.abandoned", "config": { "formId": "checkout-form", "abandonmentTime": { "amount": 30, "unit": "minutes" } } }`
-//!
-//! ## Data
-//! `formId`, `sessionId`, `started_at`, `last_field`, `fields` (as far as they were filled).
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::catalog::trigger::{TriggerConfig, Words, among};
-use crate::model::{transition::Event, workflow::SpanSpec};
+use crate::model::{span::Span, transition::Event};
 
-/// Config of `form.abandoned`.
+/// A form was begun and not sent in.
+///
+/// ## Fires when
+/// A contact begins a form and does not submit it within `abandonmentTime`. Submitting it cancels the
+/// timer. Without `abandonmentTime` nothing is planned, and only events of this type that come from
+/// outside match; those have happened already and do not wait.
+///
+/// ## Example
+/// `{ "type": "form.abandoned", "config": { "formId": "checkout-form", "abandonmentTime": { "amount": 30, "unit": "minutes" } } }`
+///
+/// ## Data
+/// `formId`, `sessionId`, `startedAt`, `lastField`, `fields` (as far as they were filled).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Abandoned {
@@ -27,7 +27,7 @@ pub struct Abandoned {
     pub form_id: Option<Words>,
     /// How long after its beginning a form counts as abandoned.
     #[serde(default)]
-    pub abandonment_time: Option<SpanSpec>,
+    pub abandonment_time: Option<Span>,
 }
 
 impl TriggerConfig for Abandoned {

@@ -1,6 +1,6 @@
 -- payment.successful, payment.failed and payment.refunded for payments that came to that now; a successful one sets the
 -- contact's last_purchase_date in the same transaction, before its event.
--- Called by: the statement triggers. Locks: the contacts, in id order. Index: contacts_pk.
+-- Called by: the triggers of crm.payments, with scope *. Locks: the contacts, in id order. Index: contacts_pk.
 -- needs: record_events
 create or replace function crm.payments_settled(p_tenants text[], p_payments uuid[]) returns void
 language plpgsql volatile set search_path = ''
@@ -29,37 +29,3 @@ begin
   join crm.payments p on p.tenant_id = u.tenant and p.id = u.id;
 end
 $$;
-
-create or replace function crm.payments_inserted() returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-declare
-  v_scope text := waypost.enter('*');
-begin
-  perform crm.payments_settled(array_agg(r.tenant_id), array_agg(r.id))
-  from added r where r.status <> 'pending' having count(*) > 0;
-  perform waypost.enter(v_scope);
-  return null;
-end
-$$;
-
-create or replace function crm.payments_updated() returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-declare
-  v_scope text := waypost.enter('*');
-begin
-  perform crm.payments_settled(array_agg(n.tenant_id), array_agg(n.id))
-  from after n join before o on o.tenant_id = n.tenant_id and o.id = n.id
-  where n.status <> o.status and n.status <> 'pending' having count(*) > 0;
-  perform waypost.enter(v_scope);
-  return null;
-end
-$$;
-
-drop trigger if exists payments_inserted on crm.payments;
-create trigger payments_inserted after insert on crm.payments
-  referencing new table as added for each statement execute function crm.payments_inserted();
-drop trigger if exists payments_updated on crm.payments;
-create trigger payments_updated after update on crm.payments
-  referencing old table as before new table as after for each statement execute function crm.payments_updated();

@@ -1,0 +1,8 @@
+-- Contacts of the bench's tenant.
+-- used by: app/bench.rs
+-- locks:   none
+-- index:   none
+insert into crm.contacts (tenant_id, email, custom_fields)
+select $1, 'bench-' || gen_random_uuid() || '@example.com', jsonb_build_object('score', g % 100, 'city', 'Paris')
+  from generate_series(1, $2) g
+returning id

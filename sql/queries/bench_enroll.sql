@@ -1,0 +1,4 @@
+-- used by: app/bench.rs
+-- locks:   live keys
+-- index:   runs_live_uq
+select count(*) from waypost.enroll_many($1, $2::uuid[], tenant => $3)

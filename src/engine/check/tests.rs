@@ -1,0 +1,189 @@
+//! What the checker says, one rule a row; whole files are under `tests/fixtures/bad`.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::catalog::parse::Source;
+
+fn codes_of(definition: Value, known: &Known) -> Vec<String> {
+    let source = Source::from_value(definition, "x").unwrap_or_else(|found| panic!("{found}"));
+    let found = check_for(&source, known);
+    found
+        .list
+        .iter()
+        .map(|f| format!("{} {}", f.code, f.path))
+        .collect()
+}
+
+/// A workflow that is fine but for the steps given.
+fn with(steps: Value) -> Value {
+    json!({ "id": "w", "trigger": { "type": "contact.created" }, "actions": steps })
+}
+
+fn tag(id: &str, next: Value) -> Value {
+    json!({ "id": id, "type": "add_tag", "config": { "tag": "x" }, "onSuccess": next })
+}
+
+#[test]
+fn steps() {
+    let mail = json!({"id": "m", "type": "send_email", "config": {"templateId": "hello"}});
+    let delay = json!({"id": "b", "type": "delay", "onSuccess": ["a"],
+        "config": {"duration": {"amount": 1, "unit": "hours"}}});
+    let hook = json!({"id": "b", "type": "webhook", "onSuccess": ["a"],
+        "config": {"url": "https://example.com"}});
+    let rows: Vec<(Value, &[&str])> = vec![
+        (json!([tag("a", json!([]))]), &[]),
+        (
+            json!([tag("a", json!(["a"]))]),
+            &["cycle_without_wait actions[0]"],
+        ),
+        (json!([tag("a", json!(["b"])), delay]), &[]),
+        (json!([tag("a", json!(["b"])), hook]), &[]),
+        (
+            json!([tag("a", json!([])), tag("b", json!([]))]),
+            &["unreachable_step actions[1]"],
+        ),
+        (json!([mail]), &[]),
+        (
+            json!([{"id": "a", "type": "process_payment", "policy": "retry"}]),
+            &[
+                "unknown_action actions[0].type",
+                "retry_on_payment actions[0].policy",
+            ],
+        ),
+        (
+            json!([{"id": "a", "type": "wait", "onTimeout": [], "onUnknown": [], "config": {
+                "waitType": "until_event", "event": "form.submitted"}}]),
+            &[
+                "unused_list actions[0].onTimeout",
+                "unused_list actions[0].onUnknown",
+            ],
+        ),
+        (
+            json!([{"id": "a", "type": "end_workflow", "onSuccess": ["a"]}]),
+            &["unused_list actions[0].onSuccess"],
+        ),
+        (
+            json!([{"id": "a", "type": "add_tag", "join": "any", "config": {"tag": "x"}}]),
+            &["join_without_fork actions[0].join"],
+        ),
+    ];
+    for (steps, want) in rows {
+        let mut want: Vec<String> = want.iter().map(|line| (*line).to_owned()).collect();
+        let mut found = codes_of(with(steps.clone()), &Known::default());
+        (want.sort(), found.sort());
+        assert_eq!(found, want, "{steps}");
+    }
+}
+
+#[test]
+fn a_template_is_looked_for_where_the_tenants_are_known() {
+    let steps = json!([{"id": "m", "type": "send_email", "config": {"templateId": "hallo"}}]);
+    let known = Known {
+        templates: Some(BTreeSet::from(["hello".to_owned()])),
+    };
+    let found = codes_of(with(steps), &known);
+    assert_eq!(found, ["unknown_template actions[0].config.templateId"]);
+}
+
+/// (conditions of the goal, whether it may be true at entry)
+#[test]
+fn the_goal_that_is_met_before_it_is_set() {
+    let bought = json!({"field": "contact.lastPurchaseDate", "operator": "exists"});
+    let since = json!({"field": "contact.lastPurchaseDate", "operator": "after_date",
+        "value": "{{ execution.enrolledAt }}"});
+    let rows = [
+        (bought.clone(), true),
+        (
+            json!({"operator": "AND", "conditions": [bought.clone()]}),
+            true,
+        ),
+        (
+            json!({"operator": "AND", "conditions": [bought, since.clone()]}),
+            false,
+        ),
+        (since, false),
+        (json!({"field": "vars.x", "operator": "exists"}), false),
+    ];
+    for (conditions, want) in rows {
+        let mut definition = with(json!([tag("a", json!([]))]));
+        definition["goals"] = json!([{"id": "g", "conditions": conditions}]);
+        let found = codes_of(definition, &Known::default());
+        let warned = found == ["goal_may_be_true_at_entry goals[0].conditions"];
+        assert_eq!(warned, want, "{conditions} {found:?}");
+        assert!(warned || found.is_empty(), "{found:?}");
+    }
+}
+
+/// (trigger, findings)
+#[test]
+fn triggers() {
+    let rows: [(Value, &[&str]); 6] = [
+        (
+            json!({"type": "form submitted"}),
+            &["invalid_event_type trigger.type"],
+        ),
+        (
+            json!({"type": "form.abandoned"}),
+            &["timed_trigger_plans_nothing trigger"],
+        ),
+        (json!({"type": "order.shipped"}), &[]),
+        (
+            json!({"type": "contact.creatd"}),
+            &["unknown_event_type trigger.type"],
+        ),
+        (
+            json!({"type": "order.shipped", "config": {"x": 1}}),
+            &["unknown_field trigger.config.x"],
+        ),
+        (
+            json!({"type": "form.submitted", "rateLimiting": {"timeWindow": {"amount": 1, "unit": "day"}}}),
+            &["window_without_limit trigger.rateLimiting.timeWindow"],
+        ),
+    ];
+    for (trigger, want) in rows {
+        let definition = json!({"id": "w", "trigger": trigger, "actions": [tag("a", json!([]))]});
+        assert_eq!(codes_of(definition, &Known::default()), want, "{trigger}");
+    }
+}
+
+#[test]
+fn plain_secrets_are_seen_and_never_repeated() {
+    let key = "sk_live_abcdefgh12345678";
+    let mut definition = with(json!([{"id": "a", "type": "webhook", "config": {
+        "url": "https://user:hunter2hunter2@example.com/{{ contact.id }}",
+        "headers": {"X-Api-Key": "abc", "Accept": "text/plain"},
+        "body": {"note": key}}}]));
+    definition["description"] = json!("nothing secret");
+    let source = Source::from_value(definition, "x").unwrap();
+    let found = check(&source);
+    let paths: BTreeSet<_> = found.list.iter().map(|f| &*f.path).collect();
+    let config = "actions[0].config";
+    let want = ["url", "headers.X-Api-Key", "body.note"].map(|field| format!("{config}.{field}"));
+    assert_eq!(paths, want.iter().map(String::as_str).collect());
+    let text = found.to_string();
+    assert!(
+        !text.contains(key) && !text.contains("hunter2") && !found.has_errors(),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_dense_graph_is_checked_in_bounded_time() {
+    let ids: Vec<String> = (0..150).map(|i| format!("s{i}")).collect();
+    let steps: Vec<Value> = ids
+        .iter()
+        .map(|id| json!({"id": id, "type": "add_tag", "config": {"tag": "x"}, "onSuccess": ids, "onFailure": ids}))
+        .collect();
+    let source = Source::from_value(with(json!(steps)), "x").unwrap();
+    let begun = Instant::now();
+    assert!(check(&source).has_errors());
+    assert!(
+        begun.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        begun.elapsed()
+    );
+}

@@ -1,0 +1,3 @@
+//! Runs the SQL tests by themselves.
+#[path = "sql/mod.rs"]
+mod sql;
