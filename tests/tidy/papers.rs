@@ -88,37 +88,45 @@ fn leads(folder: &str, link: &str, all: &[File]) -> bool {
 }
 
 /// Tables and indexes of the migrations that the page of the schema leaves out, and the reverse.
-pub fn schema(page: &str, migrations: &[File]) -> Vec<Finding> {
-    let made: Vec<&str> = migrations
-        .iter()
-        .flat_map(|file| created(&file.text))
-        .collect();
+pub fn schema(page: &str, made_by: &[File]) -> Vec<Finding> {
+    let lines = || {
+        made_by
+            .iter()
+            .flat_map(|file| file.text.lines().map(str::trim))
+    };
+    let made: Vec<&str> = lines().filter_map(created).collect();
+    let constraints: Vec<&str> = lines().filter_map(constraint).collect();
     let on_page: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
     let left_out = made.iter().filter(|name| !on_page.contains(name));
     let left_out = left_out.map(|name| format!("docs/SCHEMA.md: says nothing about `{name}`"));
     let rows = page
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    let gone = rows.filter(|name| !made.contains(name));
+    let gone = rows.filter(|name| !made.contains(name) && !constraints.contains(name));
     left_out
         .chain(gone.map(|name| format!("docs/SCHEMA.md: there is no `{name}`")))
         .collect()
 }
 
-fn created(sql: &str) -> Vec<&str> {
-    let lines = sql
-        .lines()
-        .map(|line| line.trim().trim_start_matches("create "));
-    let objects = lines.filter_map(|line| {
-        let line = line.strip_prefix("unique ").unwrap_or(line);
-        let rest = line
-            .strip_prefix("table ")
-            .or_else(|| line.strip_prefix("index "))?;
-        rest.split([' ', '(']).next()
-    });
-    objects
-        .map(|name| name.trim_start_matches("waypost."))
-        .collect()
+/// The table or index that a line makes; default partitions go with their parent.
+fn created(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("create ")?;
+    let line = line.strip_prefix("unique ").unwrap_or(line);
+    let rest = line
+        .strip_prefix("table ")
+        .or_else(|| line.strip_prefix("index "))?;
+    let rest = rest.strip_prefix("if not exists ").unwrap_or(rest);
+    let name = rest
+        .split([' ', '('])
+        .next()?
+        .trim_start_matches("waypost.");
+    (!rest.contains(" partition of ")).then_some(name)
+}
+
+/// A constraint that has an index.
+fn constraint(line: &str) -> Option<&str> {
+    let (name, what) = line.strip_prefix("constraint ")?.split_once(' ')?;
+    (what.starts_with("unique") || what.starts_with("primary key")).then_some(name)
 }
 
 #[cfg(test)]
@@ -156,9 +164,13 @@ fn names_that_lead_nowhere_are_found() {
 fn a_table_without_a_line_and_a_line_without_a_table_are_found() {
     let made = [file(
         "migrations/1.sql",
-        "create table waypost.a (\n);\ncreate unique index a_due on waypost.a (b);",
+        "create table waypost.a (\n  constraint a_pk primary key (b)\n);\n\
+         create table waypost.a_default partition of waypost.a default;\ncreate unique index a_due on waypost.a (b);",
     )];
-    assert_eq!(schema("| `a` | x |\n\n| `a_due` | y |", &made), [""; 0]);
+    assert_eq!(
+        schema("| `a` | x |\n\n| `a_due` | y |\n| `a_pk` | z |", &made),
+        [""; 0]
+    );
     assert_eq!(
         schema("| `a` | x |", &made),
         ["docs/SCHEMA.md: says nothing about `a_due`"]
