@@ -95,7 +95,10 @@ pub async fn play(waypost: &Waypost, plan: Plan, watch: Watcher<'_>) -> AppResul
     let now = Utc::now();
     let days = i64::from(script::DAYS);
     // From a midnight, so that the shop's hours are hours of the day.
-    let start = (now - TimeDelta::days(days)).date_naive().and_time(NaiveTime::MIN).and_utc();
+    let start = (now - TimeDelta::days(days))
+        .date_naive()
+        .and_time(NaiveTime::MIN)
+        .and_utc();
 
     let mut claim = waypost.single().await?;
     let tenant = crm::claim(&mut claim, waypost.tenant(), start).await?;
@@ -121,14 +124,19 @@ pub async fn play(waypost: &Waypost, plan: Plan, watch: Watcher<'_>) -> AppResul
         // At one instant what happens comes before what falls due.
         let mut tx = waypost.begin_as_owner().await?;
         clock::set(&mut tx, tenant, at).await?;
-        Batch::of(deeds).write(&mut tx, waypost.tenant(), at).await?;
+        Batch::of(deeds)
+            .write(&mut tx, waypost.tenant(), at)
+            .await?;
         tx.commit().await?;
         driver.jump(at).await?;
         watch(Moment::Clock { at, slot });
     }
     let end = Utc::now();
     driver.advance_to(end).await?;
-    watch(Moment::Clock { at: end, slot: script::SLOTS });
+    watch(Moment::Clock {
+        at: end,
+        slot: script::SLOTS,
+    });
 
     watch(Moment::Doing("reading the results"));
     let mut tx = waypost.begin_as_owner().await?;
@@ -136,14 +144,20 @@ pub async fn play(waypost: &Waypost, plan: Plan, watch: Watcher<'_>) -> AppResul
     report.summary.contacts = plan.contacts;
     report.summary.seconds = (begun.elapsed().as_secs_f64() * 100.0).round() / 100.0;
     report.webhooks = sink.count();
-    Ok(Played { report, driver, _claim: claim })
+    Ok(Played {
+        report,
+        driver,
+        _claim: claim,
+    })
 }
 
 /// Does what falls due before `at`, standing still at every instant.
 async fn catch_up(driver: &mut Driver, at: Instant) -> StoreResult<()> {
     while let Some(due) = driver.next_due().await?.filter(|due| *due < at) {
         // What is due and was not done (held by somebody) must not stop the clock for ever.
-        driver.jump(due.max(driver.now() + TimeDelta::milliseconds(1)).min(at)).await?;
+        driver
+            .jump(due.max(driver.now() + TimeDelta::milliseconds(1)).min(at))
+            .await?;
     }
     Ok(())
 }
@@ -159,7 +173,10 @@ pub fn workflows() -> Vec<Checked> {
             "examples/abandoned-cart.json",
         ),
         definitions::check_text(&welcome, "examples/welcome-series.yaml"),
-        definitions::check_text(include_str!("../../examples/win-back.json"), "examples/win-back.json"),
+        definitions::check_text(
+            include_str!("../../examples/win-back.json"),
+            "examples/win-back.json",
+        ),
     ]
 }
 
@@ -191,6 +208,9 @@ mod tests {
             assert!(file.is_valid(), "{}", file.findings);
         }
         let welcome = files[1].source.as_ref().expect("it is valid");
-        assert_eq!(welcome.value["variables"]["hook"], "https://crm.example.com/hooks/welcome");
+        assert_eq!(
+            welcome.value["variables"]["hook"],
+            "https://crm.example.com/hooks/welcome"
+        );
     }
 }

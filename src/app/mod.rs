@@ -1,7 +1,6 @@
 //! The use cases: what the API, the CLI and an embedding program call.
 
 pub mod bench;
-pub mod verify;
 pub mod bulk;
 pub mod config;
 pub mod database;
@@ -14,6 +13,7 @@ pub mod events;
 pub mod executions;
 pub mod overview;
 pub mod tenants;
+pub mod verify;
 pub mod waypost;
 pub mod worker;
 

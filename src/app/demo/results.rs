@@ -99,9 +99,14 @@ pub struct Report {
 }
 
 /// Reads the views. Contacts, seconds and webhooks are the caller's to fill in.
-pub(super) async fn read(connection: &mut PgConnection, tenant: &str) -> Result<Report, sqlx::Error> {
-    let row =
-        sqlx::query(demo_sql!("demo_summary")).bind(tenant).fetch_one(&mut *connection).await?;
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    tenant: &str,
+) -> Result<Report, sqlx::Error> {
+    let row = sqlx::query(demo_sql!("demo_summary"))
+        .bind(tenant)
+        .fetch_one(&mut *connection)
+        .await?;
     let mut report = Report {
         summary: Summary {
             executions: row.try_get(0)?,
@@ -115,8 +120,10 @@ pub(super) async fn read(connection: &mut PgConnection, tenant: &str) -> Result<
         active: row.try_get(4)?,
         ..Report::default()
     };
-    for row in
-        sqlx::query(demo_sql!("demo_workflows")).bind(tenant).fetch_all(&mut *connection).await?
+    for row in sqlx::query(demo_sql!("demo_workflows"))
+        .bind(tenant)
+        .fetch_all(&mut *connection)
+        .await?
     {
         report.workflows.push(WorkflowRow {
             workflow: row.try_get(0)?,
@@ -129,7 +136,11 @@ pub(super) async fn read(connection: &mut PgConnection, tenant: &str) -> Result<
             average_seconds: row.try_get(7)?,
         });
     }
-    for row in sqlx::query(demo_sql!("demo_goals")).bind(tenant).fetch_all(&mut *connection).await? {
+    for row in sqlx::query(demo_sql!("demo_goals"))
+        .bind(tenant)
+        .fetch_all(&mut *connection)
+        .await?
+    {
         report.goals.push(GoalRow {
             workflow: row.try_get(0)?,
             goal: row.try_get(1)?,
@@ -139,7 +150,11 @@ pub(super) async fn read(connection: &mut PgConnection, tenant: &str) -> Result<
             median_seconds: row.try_get(5)?,
         });
     }
-    for row in sqlx::query(demo_sql!("demo_funnel")).bind(tenant).fetch_all(connection).await? {
+    for row in sqlx::query(demo_sql!("demo_funnel"))
+        .bind(tenant)
+        .fetch_all(connection)
+        .await?
+    {
         report.funnel.push(StepRow {
             workflow: row.try_get(0)?,
             step: row.try_get(1)?,
