@@ -3,6 +3,7 @@
 //! One file per table family, each function over one `.sql` file of `sql/queries/`. Functions take a
 //! connection, so that the caller decides what is one transaction.
 
+pub mod audit;
 pub mod clock;
 pub mod commit;
 pub mod contacts;
@@ -20,6 +21,7 @@ pub mod overview;
 pub mod partitions;
 pub mod pool;
 pub mod programs;
+pub mod sends;
 pub mod session;
 pub mod tenants;
 pub mod timers;

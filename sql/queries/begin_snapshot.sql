@@ -1,0 +1,4 @@
+-- used by: store/session.rs snapshot
+-- locks:   none
+-- index:   none
+begin isolation level repeatable read read only
