@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod context;
 mod db;
+mod demo;
 mod deploy;
 mod emit;
 mod enroll;
@@ -18,6 +19,7 @@ mod progress;
 mod restore_guard;
 mod serve;
 mod signals;
+mod simulate;
 mod tenants;
 mod undo;
 mod validate;
@@ -107,6 +109,8 @@ commands! {
     Explain(explain::Explain),
     /// What was to happen outside; settle what is unknown
     Outbox(outbox::Outbox),
+    /// The same machine on a virtual clock, without a database
+    Simulate(simulate::Simulate),
     /// Audit every invariant over the live tables
     Verify(verify::Verify),
     /// After a restore: open sends that may have left become unknown
@@ -117,6 +121,8 @@ commands! {
     Catalog(catalog::Catalog),
     /// Tenants: list them, create one
     Tenants(tenants::Tenants),
+    /// A month of a shop in a minute, on the real engine, with figures
+    Demo(demo::Demo),
     /// The private Postgres: its URL, a prompt, a dump, a fresh start
     Db(db::Db),
     /// Is the database there and migrated? (for containers)

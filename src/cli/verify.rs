@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::context::Context;
-use crate::app::{AppError, AppResult};
+use super::{context::Context, progress::Line};
+use crate::app::{AppError, AppResult, verify};
 
 /// Audits every invariant over the live tables: one line each, with the count of violations.
 ///
@@ -15,23 +15,26 @@ pub(super) struct Verify {}
 impl Verify {
     pub(super) async fn run(self, cx: &Context) -> AppResult<()> {
         let waypost = cx.open().await?;
-        let total = waypost
-            .verify(&mut |verdict| {
-                cx.out.value(verdict);
-                let mark = if verdict.violations == 0 {
-                    "ok "
-                } else {
-                    "BAD"
-                };
-                cx.out.line(format!(
-                    "{mark} {:>6}  {}",
-                    verdict.violations, verdict.title
-                ));
-            })
-            .await?;
-        if total > 0 {
-            return Err(AppError::no(format!("{total} violations")));
+        let tenant = waypost.named_tenant().await?;
+        let mut connection = waypost.single().await?;
+        let line = Line::new();
+        let found = verify::verify(&mut connection, tenant, &|check| line.say(check.title)).await?;
+        drop(line);
+        cx.out.value(&found);
+        for finding in &found {
+            let mark = if finding.violations == 0 {
+                "ok "
+            } else {
+                "BAD"
+            };
+            cx.out.line(format!(
+                "{mark} {:>6}  {}",
+                finding.violations, finding.title
+            ));
         }
-        Ok(())
+        match found.iter().map(|finding| finding.violations).sum::<i64>() {
+            0 => Ok(()),
+            total => Err(AppError::no(format!("{total} violations"))),
+        }
     }
 }

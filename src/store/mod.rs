@@ -3,7 +3,6 @@
 //! One file per table family, each function over one `.sql` file of `sql/queries/`. Functions take a
 //! connection, so that the caller decides what is one transaction.
 
-pub mod audit;
 pub mod clock;
 pub mod commit;
 pub mod contacts;
@@ -85,5 +84,9 @@ impl Scope {
 
 /// JSON text that jsonb takes: it refuses U+0000, which a provider's answer may well hold.
 pub(crate) fn storable(text: String) -> String {
-    if text.contains("\\u0000") { text.replace("\\u0000", "\\ufffd") } else { text }
+    if text.contains("\\u0000") {
+        text.replace("\\u0000", "\\ufffd")
+    } else {
+        text
+    }
 }

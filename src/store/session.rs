@@ -17,13 +17,3 @@ pub async fn begin(pool: &PgPool, tenant: &str) -> StoreResult<Transaction<'stat
         .await?;
     Ok(tx)
 }
-
-/// A read-only transaction over one snapshot, with all the time it needs: for audits.
-///
-/// # Errors
-/// Of the database.
-pub async fn snapshot(pool: &PgPool) -> StoreResult<Transaction<'static, Postgres>> {
-    let mut tx = pool.begin_with(sql!("begin_snapshot")).await?;
-    sqlx::query(sql!("no_time_limit")).execute(&mut *tx).await?;
-    Ok(tx)
-}

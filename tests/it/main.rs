@@ -3,5 +3,9 @@
 
 mod support;
 
+mod definitions;
+mod demo;
+mod enrolment;
 mod journey;
 mod queries;
+mod verify;
