@@ -20,6 +20,7 @@ pub mod overview;
 pub mod partitions;
 pub mod pool;
 pub mod programs;
+pub mod sends;
 pub mod session;
 pub mod tenants;
 pub mod timers;

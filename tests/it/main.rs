@@ -3,6 +3,7 @@
 
 mod support;
 
+mod cli;
 mod definitions;
 mod demo;
 mod enrolment;
