@@ -11,8 +11,10 @@ pub mod enroll;
 pub mod error;
 pub mod events;
 pub mod executions;
+pub mod overview;
 pub mod tenants;
 pub mod waypost;
+pub mod worker;
 
 pub use config::{Flags, Settings};
 pub use error::{AppError, AppResult};

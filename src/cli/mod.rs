@@ -15,9 +15,12 @@ mod healthcheck;
 mod migrate;
 mod output;
 mod progress;
+mod serve;
+mod signals;
 mod tenants;
 mod undo;
 mod validate;
+mod worker;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -84,6 +87,10 @@ macro_rules! commands {
 commands! {
     /// Bring the database to this version
     Migrate(migrate::Migrate),
+    /// Serve HTTP: status, health, metrics
+    Serve(serve::Serve),
+    /// Run the background loops
+    Worker(worker::Worker),
     /// Check workflow definitions, with file, line and what would be right
     Validate(validate::Validate),
     /// Put definitions into the database, and publish them
@@ -117,7 +124,7 @@ commands! {
 impl Command {
     /// A process that stays tells what it does; a one-shot command only warns.
     fn is_long_running(&self) -> bool {
-        false
+        matches!(self, Self::Serve(_) | Self::Worker(_))
     }
 }
 
