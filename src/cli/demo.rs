@@ -59,16 +59,26 @@ impl Demo {
             TENANT.clone_into(&mut settings.tenant);
         }
         self.announce(cx.out, &settings.tenant);
-        let listener = if self.exit { None } else { Some(bind(self.listen).await?) };
+        let listener = if self.exit {
+            None
+        } else {
+            Some(bind(self.listen).await?)
+        };
         let waypost = cx.open_with(settings, Schema::Any).await?;
         {
             let line = Line::new();
-            line.say(&format!("bringing {} to this version", waypost.settings.database.shown()));
+            line.say(&format!(
+                "bringing {} to this version",
+                waypost.settings.database.shown()
+            ));
             waypost.migrate(true, &|text| line.say(text)).await?;
         }
         let played = {
             let show = Show::new();
-            let plan = Plan { contacts: self.contacts, seed: self.seed };
+            let plan = Plan {
+                contacts: self.contacts,
+                seed: self.seed,
+            };
             demo::play(&waypost, plan, &|moment| show.tell(&moment)).await?
         };
         print(cx.out, &played.report);
@@ -87,7 +97,11 @@ impl Demo {
             self.contacts,
             script::DAYS
         );
-        if out.json { eprintln!("{text}") } else { out.line(text) }
+        if out.json {
+            eprintln!("{text}")
+        } else {
+            out.line(text)
+        }
     }
 }
 
@@ -141,7 +155,10 @@ impl Show {
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(u64::from(script::SLOTS)).with_style(style)
         });
-        Self { bar, said: AtomicU32::new(0) }
+        Self {
+            bar,
+            said: AtomicU32::new(0),
+        }
     }
 
     fn tell(&self, moment: &Moment<'_>) {
@@ -174,17 +191,40 @@ fn print(out: Output, report: &Report) {
     let summary = &report.summary;
     out.line("\nWorkflows (waypost.workflow_stats)");
     out.table(
-        ["workflow", "enrolled", "completed", "exited", "failed", "refused", "goals", "average time"],
+        [
+            "workflow",
+            "enrolled",
+            "completed",
+            "exited",
+            "failed",
+            "refused",
+            "goals",
+            "average time",
+        ],
         report.workflows.iter().map(workflow),
     );
     out.line("\nGoals (waypost.goal_stats)");
     out.table(
-        ["workflow", "goal", "achieved", "contacts", "rate", "median time"],
+        [
+            "workflow",
+            "goal",
+            "achieved",
+            "contacts",
+            "rate",
+            "median time",
+        ],
         report.goals.iter().map(goal),
     );
     out.line("\nSteps (waypost.step_funnel)");
     out.table(
-        ["workflow", "step", "entered", "completed", "skipped", "share"],
+        [
+            "workflow",
+            "step",
+            "entered",
+            "completed",
+            "skipped",
+            "share",
+        ],
         report.funnel.iter().map(step),
     );
     out.line(format!(
@@ -237,7 +277,9 @@ fn step(row: &StepRow) -> [String; 6] {
 }
 
 fn percent(share: Option<f64>) -> String {
-    share.map(|share| format!("{:.1} %", share * 100.0)).unwrap_or_default()
+    share
+        .map(|share| format!("{:.1} %", share * 100.0))
+        .unwrap_or_default()
 }
 
 /// Virtual time in the two units that say most.

@@ -26,8 +26,10 @@ pub(super) async fn claim(
     tenant: &str,
     start: Instant,
 ) -> AppResult<i32> {
-    let alone: bool =
-        sqlx::query_scalar(demo_sql!("demo_lock")).bind(tenant).fetch_one(&mut *connection).await?;
+    let alone: bool = sqlx::query_scalar(demo_sql!("demo_lock"))
+        .bind(tenant)
+        .fetch_one(&mut *connection)
+        .await?;
     if !alone {
         return Err(AppError::no(format!(
             "another demo runs in the tenant {tenant:?} of this database: end it, or name another tenant with --tenant"
@@ -51,14 +53,21 @@ pub(super) async fn claim(
 /// Of the database.
 pub(super) async fn clear(waypost: &Waypost, tenant: i32) -> AppResult<()> {
     let mut tx = waypost.begin_as_owner().await?;
-    let tables: Vec<String> =
-        sqlx::query_scalar(demo_sql!("demo_tables")).fetch_all(&mut *tx).await?;
+    let tables: Vec<String> = sqlx::query_scalar(demo_sql!("demo_tables"))
+        .fetch_all(&mut *tx)
+        .await?;
     for table in tables {
         // The names come from the catalog of our own schema.
         let delete = format!("delete from waypost.\"{table}\" where tenant_id = $1");
-        sqlx::query(AssertSqlSafe(delete)).bind(tenant).execute(&mut *tx).await?;
+        sqlx::query(AssertSqlSafe(delete))
+            .bind(tenant)
+            .execute(&mut *tx)
+            .await?;
     }
-    sqlx::query(demo_sql!("demo_clear_crm")).bind(waypost.tenant()).execute(&mut *tx).await?;
+    sqlx::query(demo_sql!("demo_clear_crm"))
+        .bind(waypost.tenant())
+        .execute(&mut *tx)
+        .await?;
     tx.commit().await?;
     Ok(())
 }
@@ -80,11 +89,22 @@ impl Batch {
         for deed in deeds {
             match deed {
                 Deed::Join(person) => batch.people.push(person),
-                Deed::Form { id, contact, form, sent } => {
+                Deed::Form {
+                    id,
+                    contact,
+                    form,
+                    sent,
+                } => {
                     batch.forms.push((id, contact, form, sent));
                 }
                 Deed::Submit { id } => batch.submitted.push(id),
-                Deed::Pay { id, contact, cents, paid, product } => {
+                Deed::Pay {
+                    id,
+                    contact,
+                    cents,
+                    paid,
+                    product,
+                } => {
                     batch.payments.push((id, contact, cents, paid, product));
                 }
                 Deed::Tag { contact, tag } => batch.tags.push((contact, tag)),
@@ -145,8 +165,10 @@ impl Batch {
         if self.people.is_empty() {
             return Ok(());
         }
-        let bought =
-            |p: &Person| p.bought_days_ago.map(|days| now - TimeDelta::days(i64::from(days)));
+        let bought = |p: &Person| {
+            p.bought_days_ago
+                .map(|days| now - TimeDelta::days(i64::from(days)))
+        };
         sqlx::query(demo_sql!("demo_contacts"))
             .bind(column(&self.people, |p| p.id))
             .bind(column(&self.people, |p| p.email.clone()))

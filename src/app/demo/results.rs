@@ -88,6 +88,8 @@ pub struct Report {
     pub summary: Summary,
     /// Executions that have not ended: 0.
     pub active: i64,
+    /// Events that nobody has looked at: 0.
+    pub unmatched: i64,
     /// Calls that the HTTP sink took.
     pub webhooks: u64,
     /// By workflow.
@@ -99,9 +101,14 @@ pub struct Report {
 }
 
 /// Reads the views. Contacts, seconds and webhooks are the caller's to fill in.
-pub(super) async fn read(connection: &mut PgConnection, tenant: &str) -> Result<Report, sqlx::Error> {
-    let row =
-        sqlx::query(demo_sql!("demo_summary")).bind(tenant).fetch_one(&mut *connection).await?;
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    tenant: &str,
+) -> Result<Report, sqlx::Error> {
+    let row = sqlx::query(demo_sql!("demo_summary"))
+        .bind(tenant)
+        .fetch_one(&mut *connection)
+        .await?;
     let mut report = Report {
         summary: Summary {
             executions: row.try_get(0)?,
@@ -113,10 +120,13 @@ pub(super) async fn read(connection: &mut PgConnection, tenant: &str) -> Result<
             ..Summary::default()
         },
         active: row.try_get(4)?,
+        unmatched: row.try_get(7)?,
         ..Report::default()
     };
-    for row in
-        sqlx::query(demo_sql!("demo_workflows")).bind(tenant).fetch_all(&mut *connection).await?
+    for row in sqlx::query(demo_sql!("demo_workflows"))
+        .bind(tenant)
+        .fetch_all(&mut *connection)
+        .await?
     {
         report.workflows.push(WorkflowRow {
             workflow: row.try_get(0)?,
@@ -129,7 +139,11 @@ pub(super) async fn read(connection: &mut PgConnection, tenant: &str) -> Result<
             average_seconds: row.try_get(7)?,
         });
     }
-    for row in sqlx::query(demo_sql!("demo_goals")).bind(tenant).fetch_all(&mut *connection).await? {
+    for row in sqlx::query(demo_sql!("demo_goals"))
+        .bind(tenant)
+        .fetch_all(&mut *connection)
+        .await?
+    {
         report.goals.push(GoalRow {
             workflow: row.try_get(0)?,
             goal: row.try_get(1)?,
@@ -139,7 +153,11 @@ pub(super) async fn read(connection: &mut PgConnection, tenant: &str) -> Result<
             median_seconds: row.try_get(5)?,
         });
     }
-    for row in sqlx::query(demo_sql!("demo_funnel")).bind(tenant).fetch_all(connection).await? {
+    for row in sqlx::query(demo_sql!("demo_funnel"))
+        .bind(tenant)
+        .fetch_all(connection)
+        .await?
+    {
         report.funnel.push(StepRow {
             workflow: row.try_get(0)?,
             step: row.try_get(1)?,

@@ -15,16 +15,30 @@ const OPENS: u32 = 14;
 const CLOSES: u32 = 44;
 
 const FIRST: [&str; 20] = [
-    "Ada", "Bram", "Chiara", "Dmitri", "Elif", "Femi", "Grace", "Hiro", "Ines", "Jonas", "Kofi", "Lena",
-    "Mina", "Noor", "Olu", "Priya", "Quinn", "Rosa", "Sven", "Tala",
+    "Ada", "Bram", "Chiara", "Dmitri", "Elif", "Femi", "Grace", "Hiro", "Ines", "Jonas", "Kofi",
+    "Lena", "Mina", "Noor", "Olu", "Priya", "Quinn", "Rosa", "Sven", "Tala",
 ];
 const LAST: [&str; 16] = [
-    "Adler", "Bakker", "Costa", "Diallo", "Eriksen", "Ferrari", "Garcia", "Haddad", "Ito", "Jansen",
-    "Kaya", "Lopez", "Moreau", "Novak", "Okafor", "Patel",
+    "Adler", "Bakker", "Costa", "Diallo", "Eriksen", "Ferrari", "Garcia", "Haddad", "Ito",
+    "Jansen", "Kaya", "Lopez", "Moreau", "Novak", "Okafor", "Patel",
 ];
-const CITIES: [&str; 8] =
-    ["Amsterdam", "Berlin", "Lagos", "Lisbon", "Mumbai", "Osaka", "Paris", "Toronto"];
-const PRODUCTS: [&str; 5] = ["desk lamp", "notebook", "headphones", "backpack", "coffee grinder"];
+const CITIES: [&str; 8] = [
+    "Amsterdam",
+    "Berlin",
+    "Lagos",
+    "Lisbon",
+    "Mumbai",
+    "Osaka",
+    "Paris",
+    "Toronto",
+];
+const PRODUCTS: [&str; 5] = [
+    "desk lamp",
+    "notebook",
+    "headphones",
+    "backpack",
+    "coffee grinder",
+];
 
 /// One of the demo's people.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +119,11 @@ impl Script {
         for number in 0..contacts {
             // Each person from a stream of his own: the first hundred do the same among a thousand.
             let stream = seed.wrapping_add(u64::from(number).wrapping_mul(0xd134_2543_de82_ef95));
-            Life { dice: Dice(stream), script: &mut script }.live(number);
+            Life {
+                dice: Dice(stream),
+                script: &mut script,
+            }
+            .live(number);
         }
         script
     }
@@ -131,7 +149,11 @@ impl Life<'_> {
         let joined = if imported { 0 } else { self.hour(0, 25) };
         let person = Person {
             id,
-            email: format!("{}.{}.{number}@example.com", first.to_lowercase(), last.to_lowercase()),
+            email: format!(
+                "{}.{}.{number}@example.com",
+                first.to_lowercase(),
+                last.to_lowercase()
+            ),
             first,
             last,
             city: self.dice.pick(&CITIES),
@@ -145,9 +167,21 @@ impl Life<'_> {
         };
         self.script.at(joined, Deed::Join(person));
         if imported && self.dice.percent(18) {
-            let form = if self.dice.percent(70) { "newsletter" } else { "trial" };
+            let form = if self.dice.percent(70) {
+                "newsletter"
+            } else {
+                "trial"
+            };
             let (submission, slot) = (self.dice.uuid(), self.hour(1, 25));
-            self.script.at(slot, Deed::Form { id: submission, contact: id, form, sent: true });
+            self.script.at(
+                slot,
+                Deed::Form {
+                    id: submission,
+                    contact: id,
+                    form,
+                    sent: true,
+                },
+            );
         }
         if self.dice.percent(45) {
             let begun = if imported {
@@ -171,7 +205,15 @@ impl Life<'_> {
 
     fn fill_a_cart(&mut self, contact: Uuid, begun: u32) {
         let id = self.dice.uuid();
-        self.script.at(begun, Deed::Form { id, contact, form: "checkout-form", sent: false });
+        self.script.at(
+            begun,
+            Deed::Form {
+                id,
+                contact,
+                form: "checkout-form",
+                sent: false,
+            },
+        );
         match self.dice.below(100) {
             // In time, before the cart counts as abandoned.
             0..15 => {
@@ -195,8 +237,15 @@ impl Life<'_> {
                 let again = begun + DAY * (2 + self.dice.below(3));
                 if again < 28 * DAY {
                     let id = self.dice.uuid();
-                    self.script
-                        .at(again, Deed::Form { id, contact, form: "checkout-form", sent: false });
+                    self.script.at(
+                        again,
+                        Deed::Form {
+                            id,
+                            contact,
+                            form: "checkout-form",
+                            sent: false,
+                        },
+                    );
                 }
             }
             _ => {}
@@ -207,22 +256,61 @@ impl Life<'_> {
         let at = self.hour(1, 20);
         let (cents, product) = (self.cents(), self.dice.pick(&PRODUCTS));
         let id = self.dice.uuid();
-        self.script.at(at, Deed::Pay { id, contact, cents, paid: false, product });
+        self.script.at(
+            at,
+            Deed::Pay {
+                id,
+                contact,
+                cents,
+                paid: false,
+                product,
+            },
+        );
         let later = at + 2 + self.dice.below(6 * DAY);
         match self.dice.below(100) {
             0..45 => {
                 let id = self.dice.uuid();
-                self.script.at(later, Deed::Pay { id, contact, cents, paid: true, product });
+                self.script.at(
+                    later,
+                    Deed::Pay {
+                        id,
+                        contact,
+                        cents,
+                        paid: true,
+                        product,
+                    },
+                );
             }
-            45..52 => self.script.at(later, Deed::Tag { contact, tag: "do-not-contact" }),
+            45..52 => self.script.at(
+                later,
+                Deed::Tag {
+                    contact,
+                    tag: "do-not-contact",
+                },
+            ),
             _ => {}
         }
     }
 
     fn buy(&mut self, contact: Uuid, at: u32) {
         let (id, cents, product) = (self.dice.uuid(), self.cents(), self.dice.pick(&PRODUCTS));
-        self.script.at(at, Deed::Pay { id, contact, cents, paid: true, product });
-        self.script.at(at + 1, Deed::Tag { contact, tag: "customer" });
+        self.script.at(
+            at,
+            Deed::Pay {
+                id,
+                contact,
+                cents,
+                paid: true,
+                product,
+            },
+        );
+        self.script.at(
+            at + 1,
+            Deed::Tag {
+                contact,
+                tag: "customer",
+            },
+        );
     }
 
     fn cents(&mut self) -> i32 {
@@ -278,7 +366,10 @@ mod tests {
             for deed in deeds {
                 let latest = match deed {
                     // Half an hour, an hour and a day; three days; seven days.
-                    Deed::Form { form: "checkout-form", .. } => DAYS * DAY - 52,
+                    Deed::Form {
+                        form: "checkout-form",
+                        ..
+                    } => DAYS * DAY - 52,
                     Deed::Join(_) | Deed::Form { .. } => (DAYS - 3) * DAY - 1,
                     Deed::Pay { paid: false, .. } => (DAYS - 7) * DAY - 1,
                     _ => DAYS * DAY - 1,
@@ -295,7 +386,9 @@ mod tests {
         for deed in script.slots.values().flatten() {
             match deed {
                 Deed::Join(person) => assert!(there.insert(person.id)),
-                Deed::Form { contact, .. } | Deed::Pay { contact, .. } | Deed::Tag { contact, .. } => {
+                Deed::Form { contact, .. }
+                | Deed::Pay { contact, .. }
+                | Deed::Tag { contact, .. } => {
                     assert!(there.contains(contact), "{deed:?}");
                 }
                 Deed::Submit { .. } => {}
