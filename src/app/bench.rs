@@ -14,6 +14,10 @@ use sqlx::{PgConnection, PgPool, Row};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::{
+    AppResult, Waypost,
+    definitions::{Checked, check_text},
+};
 use crate::{
     connect::{Connectors, NoSecrets, memory::Memory},
     store::{self, Purpose, StoreResult},
@@ -123,16 +127,34 @@ pub fn parked_definition() -> Value {
     })
 }
 
-/// Runs the plan in tenant `tenant` (number and name), whose workflows [`definition`] and
-/// [`parked_definition`] are published. `say` is told what is being done.
-///
-/// # Errors
-/// Of the database.
-pub async fn run(
+impl Waypost {
+    /// Publishes the bench's workflows in the settings' tenant and runs the plan there. `say` is told what
+    /// is being done.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn bench(
+        &self,
+        plan: &Plan,
+        say: &(dyn Fn(&str) + std::marker::Send + Sync),
+    ) -> AppResult<Figures> {
+        let files: Vec<Checked> = [definition(plan), parked_definition()]
+            .iter()
+            .map(|value| check_text(&value.to_string(), "bench.json"))
+            .collect();
+        self.deploy(&files, true).await?;
+        let mut tx = self.begin_as_owner().await?;
+        let tenant = self.find_tenant(&mut tx).await?;
+        tx.rollback().await?;
+        Ok(run(self.url(), (tenant.id, self.tenant()), plan, say).await?)
+    }
+}
+
+async fn run(
     url: &str,
     tenant: (i32, &str),
     plan: &Plan,
-    say: &(dyn Fn(&str) + Send + Sync),
+    say: &(dyn Fn(&str) + std::marker::Send + Sync),
 ) -> StoreResult<Figures> {
     let pool = store::connect(url, Purpose::Owner, 8)?;
     let sink = Arc::new(Memory::counting());

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod bench;
 mod catalog;
 mod completions;
 mod config;
@@ -123,6 +124,8 @@ commands! {
     Tenants(tenants::Tenants),
     /// A month of a shop in a minute, on the real engine, with figures
     Demo(demo::Demo),
+    /// Measure the engine on the given database, in a tenant of its own
+    Bench(bench::Bench),
     /// The private Postgres: its URL, a prompt, a dump, a fresh start
     Db(db::Db),
     /// Is the database there and migrated? (for containers)

@@ -42,32 +42,67 @@ async fn the_counts_add_up_and_a_second_demo_starts_anew() {
     let mut before = None;
     for turn in ["first", "second"] {
         let line = last_line(&demo(&db.url(), &["--contacts", "40", "--exit", "--json"]));
-        let figure = |name: &str| line[name].as_i64().unwrap_or_else(|| panic!("{name} in {line}"));
+        let figure = |name: &str| {
+            line[name]
+                .as_i64()
+                .unwrap_or_else(|| panic!("{name} in {line}"))
+        };
         assert_eq!(figure("contacts"), 40, "{turn}");
-        assert_eq!(figure("executions"), figure("completed") + figure("exited"), "{line}");
+        assert_eq!(
+            figure("executions"),
+            figure("completed") + figure("exited"),
+            "{line}"
+        );
         assert_eq!(figure("failed"), 0, "{line}");
-        assert!(figure("messages") > 0 && figure("goal_achievements") > 0, "{line}");
+        assert!(
+            figure("messages") > 0 && figure("goal_achievements") > 0,
+            "{line}"
+        );
         assert!(line["seconds"].as_f64().unwrap() > 0.0, "{line}");
 
         for (what, sql, expected) in [
-            ("mails", "select count(*) from waypost.messages where tenant = 'demo'", figure("messages")),
+            (
+                "mails",
+                "select count(*) from waypost.messages where tenant = 'demo'",
+                figure("messages"),
+            ),
             (
                 "mails, each of a delivery",
                 "select count(*) from waypost.messages where tenant = 'demo' and execution_id is not null",
                 figure("messages"),
             ),
-            ("contacts", "select count(*) from crm.contacts where tenant_id = 'demo'", 40),
+            (
+                "contacts",
+                "select count(*) from crm.contacts where tenant_id = 'demo'",
+                40,
+            ),
             (
                 "executions",
                 "select count(*) from waypost.finished f join waypost.tenants t on t.id = f.tenant_id where t.name = 'demo'",
                 figure("executions"),
             ),
             ("what still runs", "select count(*) from waypost.runs", 0),
-            ("what is still to be sent", "select count(*) from waypost.sends", 0),
-            ("what is still to be matched", "select count(*) from waypost.event_queue q join waypost.tenants t on t.id = q.tenant_id where t.name = 'demo'", 0),
-            ("ends after now", "select count(*) from waypost.finished where finished_at > clock_timestamp()", 0),
+            (
+                "what is still to be sent",
+                "select count(*) from waypost.sends",
+                0,
+            ),
+            (
+                "what is still to be matched",
+                "select count(*) from waypost.event_queue q join waypost.tenants t on t.id = q.tenant_id where t.name = 'demo'",
+                0,
+            ),
+            (
+                "ends after now",
+                "select count(*) from waypost.finished where finished_at > clock_timestamp()",
+                0,
+            ),
             ("workflows", "select count(*) from waypost.workflows", 3),
-            ("bystanders", "select count(*) from crm.contacts where tenant_id = 'default' and 'kept' = any(tags)", 1),
+            (
+                "bystanders",
+                "select count(*) from crm.contacts where tenant_id = 'default' and 'kept' = any(tags)",
+                1,
+            ),
         ] {
             assert_eq!(count(&mut c, sql).await, expected, "{what}, {turn} time");
         }
@@ -86,17 +121,32 @@ async fn the_counts_add_up_and_a_second_demo_starts_anew() {
 async fn a_tenant_that_no_demo_made_is_refused() {
     let db = database("demo_refused").await;
     let mut c = db.connect().await;
-    c.execute("insert into waypost.tenants (name) values ('demo')").await.unwrap();
+    c.execute("insert into waypost.tenants (name) values ('demo')")
+        .await
+        .unwrap();
     let refused = demo(&db.url(), &["--contacts", "1", "--exit"]);
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(said.contains("--tenant"), "{said}");
-    assert_eq!(count(&mut c, "select count(*) from waypost.workflows").await, 0);
+    assert_eq!(
+        count(&mut c, "select count(*) from waypost.workflows").await,
+        0
+    );
 }
 
 #[test]
 fn what_cannot_be_played_is_a_usage_error() {
-    for args in [&["--contacts", "0"][..], &["--contacts", "many"], &["--listen", "nowhere"]] {
-        assert_eq!(demo("postgres://nobody@127.0.0.1:1/none", args).status.code(), Some(2), "{args:?}");
+    for args in [
+        &["--contacts", "0"][..],
+        &["--contacts", "many"],
+        &["--listen", "nowhere"],
+    ] {
+        assert_eq!(
+            demo("postgres://nobody@127.0.0.1:1/none", args)
+                .status
+                .code(),
+            Some(2),
+            "{args:?}"
+        );
     }
 }
