@@ -2,20 +2,28 @@
 
 use std::{
     io::{IsTerminal, stderr},
-    sync::atomic::{AtomicU32, Ordering},
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::net::TcpListener;
 
-use super::{context::Context, output::Output, progress::Line};
-use crate::app::{
-    AppResult, Schema,
-    demo::{
-        self, MOST, Moment, Plan, Played, TENANT,
-        results::{GoalRow, Report, StepRow, WorkflowRow},
-        script,
+use super::{context::Context, output::Output, progress::Line, signals::stop_on_signal};
+use crate::{
+    api,
+    app::{
+        AppError, AppResult, Schema, Waypost,
+        demo::{
+            self, MOST, Moment, Plan, Played, TENANT,
+            results::{GoalRow, Report, StepRow, WorkflowRow},
+            script,
+        },
     },
 };
 
@@ -38,7 +46,7 @@ pub(super) struct Demo {
     seed: u64,
     /// Where the status page and the API are afterwards
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
-    listen: std::net::SocketAddr,
+    listen: SocketAddr,
     /// Stop when the results are printed
     #[arg(long)]
     exit: bool,
@@ -51,6 +59,11 @@ impl Demo {
             TENANT.clone_into(&mut settings.tenant);
         }
         self.announce(cx.out, &settings.tenant);
+        let listener = if self.exit {
+            None
+        } else {
+            Some(bind(self.listen).await?)
+        };
         let waypost = cx.open_with(settings, Schema::Any).await?;
         {
             let line = Line::new();
@@ -71,10 +84,9 @@ impl Demo {
         print(cx.out, &played.report);
         cx.out.value(&played.report.summary);
         played.report.verdict()?;
-        if self.exit {
-            Ok(())
-        } else {
-            self.stay(cx.out, &waypost, played).await
+        match listener {
+            Some(listener) => stay(waypost, played, listener).await,
+            None => Ok(()),
         }
     }
 
@@ -91,26 +103,43 @@ impl Demo {
             out.line(text)
         }
     }
+}
 
-    /// Keeps the tenant's clock going.
-    async fn stay(
-        &self,
-        out: Output,
-        waypost: &crate::app::Waypost,
-        mut played: Played,
-    ) -> AppResult<()> {
-        let _ = (&self.listen, waypost);
-        out.line("the demo's tenant stays alive until Ctrl-C");
+/// The address, taken before the demo: that it cannot be had is better known at once.
+async fn bind(address: SocketAddr) -> AppResult<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        AppError::no(format!(
+            "cannot listen on {address}: {error}; name another --listen, or stop after the results with --exit"
+        ))
+    })
+}
+
+/// Serves HTTP and keeps the tenant's clock going, until Ctrl-C or SIGTERM.
+async fn stay(waypost: Waypost, mut played: Played, listener: TcpListener) -> AppResult<()> {
+    if let Ok(address) = listener.local_addr() {
+        eprintln!("serving http://{address}; the demo's tenant lives on until Ctrl-C");
+    }
+    let stop = stop_on_signal();
+    let serving = async {
+        let served = api::serve(Arc::new(waypost), listener, stop.clone().cancelled_owned()).await;
+        stop.cancel();
+        served
+    };
+    let living = async {
         let mut seconds = tokio::time::interval(Duration::from_secs(1));
-        let end = tokio::signal::ctrl_c();
-        tokio::pin!(end);
         loop {
             tokio::select! {
-                _ = &mut end => return Ok(()),
-                _ = seconds.tick() => played.tick().await?,
+                () = stop.cancelled() => return,
+                _ = seconds.tick() => {
+                    // The next second tries again.
+                    if let Err(error) = played.tick().await {
+                        tracing::warn!(error = %error.class(), "the demo's clock was not moved");
+                    }
+                }
             }
         }
-    }
+    };
+    tokio::join!(serving, living).0
 }
 
 /// How it goes on: a bar on a terminal, else a line now and then.

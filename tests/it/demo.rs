@@ -118,6 +118,16 @@ async fn the_counts_add_up_and_a_second_demo_starts_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_contact_is_enough() {
+    let db = database("demo_one").await;
+    let line = last_line(&demo(&db.url(), &["--contacts", "1", "--exit", "--json"]));
+    assert_eq!(
+        (line["contacts"].as_i64(), line["failed"].as_i64()),
+        (Some(1), Some(0))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_no_demo_made_is_refused() {
     let db = database("demo_refused").await;
     let mut c = db.connect().await;

@@ -88,6 +88,8 @@ pub struct Report {
     pub summary: Summary,
     /// Executions that have not ended: 0.
     pub active: i64,
+    /// Events that nobody has looked at: 0.
+    pub unmatched: i64,
     /// Calls that the HTTP sink took.
     pub webhooks: u64,
     /// By workflow.
@@ -118,6 +120,7 @@ pub(super) async fn read(
             ..Summary::default()
         },
         active: row.try_get(4)?,
+        unmatched: row.try_get(7)?,
         ..Report::default()
     };
     for row in sqlx::query(demo_sql!("demo_workflows"))
