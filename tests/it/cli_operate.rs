@@ -122,6 +122,14 @@ async fn many_are_paused_by_a_filter_and_the_batch_is_undone_once() {
     ]);
     assert_eq!(code, 1, "{errors}");
 
+    // A query that writes is refused, whatever it calls itself.
+    let writes = "select waypost.pause(id) from waypost.runs";
+    let (code, errors) = shell.refused(&["enroll", WORKFLOW, "--sql", writes]);
+    assert!(
+        code == 1 && errors.contains("read-only transaction"),
+        "{errors}"
+    );
+
     let first = shell.json(&["executions", "list", "--limit", "3"]);
     let next = first["next"].as_str().unwrap();
     let rest = shell.json(&["executions", "list", "--limit", "3", "--cursor", next]);
