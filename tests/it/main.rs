@@ -4,6 +4,8 @@
 mod support;
 
 mod cli;
+mod cli_operate;
+mod cli_serve;
 mod definitions;
 mod demo;
 mod enrolment;
