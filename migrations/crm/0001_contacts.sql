@@ -34,12 +34,14 @@ create table crm.contacts (
   created_at          timestamptz not null default waypost.now(),
   updated_at          timestamptz not null default waypost.now(),
   constraint contacts_pk primary key (tenant_id, id),
-  constraint contacts_external_uq unique (tenant_id, external_id),
   constraint contacts_dnd_ck check (jsonb_typeof(dnd) = 'object'),
   constraint contacts_custom_fields_ck check (jsonb_typeof(custom_fields) = 'object')
 );
-create index contacts_email on crm.contacts (tenant_id, lower(email));
-create index contacts_phone on crm.contacts (tenant_id, phone);
+-- Partial, so that no look-up by (tenant, id) can take one of them: on a table that was empty when last analysed the
+-- planner did, and read all of a tenant's contacts for each (27 s instead of 1 s for 20,000 enrolments).
+create unique index contacts_external_uq on crm.contacts (tenant_id, external_id) where external_id is not null;
+create index contacts_email on crm.contacts (tenant_id, lower(email)) where email is not null;
+create index contacts_phone on crm.contacts (tenant_id, phone) where phone is not null;
 
 create table crm.notes (
   tenant_id   text not null default waypost.current_tenant(),

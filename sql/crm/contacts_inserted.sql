@@ -7,15 +7,15 @@ as $$
 declare
   v_scope text := waypost.enter('*');
 begin
-  perform crm.record_events(array_agg(x.tenant_id order by x.n, x.k), array_agg(x.id order by x.n, x.k),
-    array_agg(x.type order by x.n, x.k), null, array_agg(x.data order by x.n, x.k), null,
-    array_agg(x.new order by x.n, x.k), null)
+  perform crm.record_events(array_agg(x.tenant_id), array_agg(x.id), array_agg(x.type), null, array_agg(x.data), null,
+                            array_agg(x.new), null, array_agg(x.turn))
   from (select r.tenant_id, r.id, 'contact.created' as type, jsonb_build_object('source', r.source, 'tags', r.tags) as data,
-               crm.contact_json(r) as new, r.id as n, 0 as k
+               crm.contact_json(r) as new, 0 as turn
         from added r
         union all
-        select r.tenant_id, r.id, 'contact.tag.added', jsonb_build_object('tag', g.tag, 'tags', r.tags), null, r.id, g.k::int
-        from added r, lateral unnest(r.tags) with ordinality g(tag, k)) x
+        select r.tenant_id, r.id, 'contact.tag.added', jsonb_build_object('tag', g.tag, 'tags', r.tags), null, g.turn::int
+        from added r, lateral unnest(r.tags) with ordinality g(tag, turn)
+        where r.tags <> '{}') x
   having count(*) > 0;
   perform waypost.enter(v_scope);
   return null;

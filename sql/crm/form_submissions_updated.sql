@@ -3,6 +3,8 @@
 -- needs: form_submitted, plan_form_timers
 create or replace function crm.form_submissions_updated() returns trigger
 language plpgsql security definer set search_path = ''
+  -- Workers switch these off for their own statements; old and new rows are paired by hash.
+  set enable_hashjoin = on set enable_sort = on
 as $$
 declare
   v_scope text := waypost.enter('*');

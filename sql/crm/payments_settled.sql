@@ -24,8 +24,8 @@ begin
     array_agg(case p.status when 'succeeded' then 'payment.successful' else 'payment.' || p.status end order by p.id), null,
     array_agg(jsonb_build_object('paymentId', p.id, 'invoiceId', p.invoice_id, 'amount', p.amount, 'currency', p.currency,
       'method', p.method, 'product', p.product, 'failureCode', p.failure_code) order by p.id), null, null,
-    array_agg(p.paid_at order by p.id))
-  from unnest(p_tenants, p_payments) u(tenant, id)
+    array_agg(p.paid_at order by p.id), array_agg(u.o::int order by p.id))
+  from unnest(p_tenants, p_payments) with ordinality u(tenant, id, o)
   join crm.payments p on p.tenant_id = u.tenant and p.id = u.id;
 end
 $$;

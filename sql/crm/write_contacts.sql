@@ -9,7 +9,7 @@ create or replace function waypost.write_contacts(
   remove_tags  jsonb[],
   set_fields   jsonb[]
 ) returns int
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = '' set enable_hashjoin = on set enable_sort = on
 as $$
 #variable_conflict use_column
 declare
@@ -38,16 +38,17 @@ begin
           select e.t, e.i, e.o, false, g.tag, g.n
           from entries e, lateral jsonb_array_elements_text(coalesce(e.r, '[]')) with ordinality g(tag, n)) x
     order by x.t, x.i, x.tag, x.o desc, x.adds desc),
+  tag_deltas as (
+    select g.t, g.i, array_agg(g.tag order by g.o, g.n) filter (where g.adds) as adds,
+           array_agg(g.tag) filter (where not g.adds) as removes
+    from tag_ops g group by g.t, g.i),
+  field_deltas as (
+    select e.t, e.i, jsonb_object_agg(p.key, p.value order by e.o) as f
+    from entries e, lateral jsonb_each(coalesce(e.f, '{}')) p group by e.t, e.i),
   deltas as (
-    select x.t, x.i,
-           coalesce((select array_agg(g.tag order by g.o, g.n) from tag_ops g where g.t = x.t and g.i = x.i and g.adds),
-                    '{}') as adds,
-           coalesce((select array_agg(g.tag) from tag_ops g where g.t = x.t and g.i = x.i and not g.adds),
-                    '{}') as removes,
-           coalesce((select jsonb_object_agg(p.key, p.value order by e.o)
-                     from entries e, lateral jsonb_each(coalesce(e.f, '{}')) p where e.t = x.t and e.i = x.i),
-                    '{}') as f
-    from (select distinct e.t, e.i from entries e) x),
+    select coalesce(g.t, f.t) as t, coalesce(g.i, f.i) as i, coalesce(g.adds, '{}') as adds,
+           coalesce(g.removes, '{}') as removes, coalesce(f.f, '{}') as f
+    from tag_deltas g full join field_deltas f on f.t = g.t and f.i = g.i),
   changed as (
     select c.tenant_id, c.id, d.f,
            array(select t from unnest(c.tags) with ordinality g(t, o) where t <> all(d.removes) order by o)

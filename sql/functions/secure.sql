@@ -23,7 +23,10 @@ begin
      <> 'waypost_owner' then
     return;
   end if;
-  insert into waypost.role_tenants (role_name) values (session_user) on conflict do nothing;
+  -- The owning login speaks for every tenant; it is in this table so that it shows.
+  if pg_catalog.pg_has_role(session_user, 'waypost_owner', 'member') then
+    insert into waypost.role_tenants (role_name) values (session_user) on conflict do nothing;
+  end if;
 
   for v_table in
     select c.oid, n.nspname as schema, c.relname as name,

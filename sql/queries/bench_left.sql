@@ -2,4 +2,6 @@
 -- used by: app/bench.rs
 -- locks:   none
 -- index:   none; the table is small by then
-select exists (select from waypost.runs r where r.tenant_id = $1 and r.status <> $2 or r.tenant_id = $1 and r.status = 1 and r.due_at <= clock_timestamp())
+select exists (
+  select from waypost.runs r
+   where r.tenant_id = $1 and (r.status <> $2 or r.due_at <= clock_timestamp()))

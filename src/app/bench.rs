@@ -14,6 +14,10 @@ use sqlx::{PgConnection, PgPool, Row};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::{
+    AppResult, Waypost,
+    definitions::{Checked, check_text},
+};
 use crate::{
     connect::{Connectors, NoSecrets, memory::Memory},
     store::{self, Purpose, StoreResult},
@@ -123,16 +127,34 @@ pub fn parked_definition() -> Value {
     })
 }
 
-/// Runs the plan in tenant `tenant` (number and name), whose workflows [`definition`] and
-/// [`parked_definition`] are published. `say` is told what is being done.
-///
-/// # Errors
-/// Of the database.
-pub async fn run(
+impl Waypost {
+    /// Publishes the bench's workflows in the settings' tenant and runs the plan there. `say` is told what
+    /// is being done.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn bench(
+        &self,
+        plan: &Plan,
+        say: &(dyn Fn(&str) + std::marker::Send + Sync),
+    ) -> AppResult<Figures> {
+        let files: Vec<Checked> = [definition(plan), parked_definition()]
+            .iter()
+            .map(|value| check_text(&value.to_string(), "bench.json"))
+            .collect();
+        self.deploy(&files, true).await?;
+        let mut tx = self.begin_as_owner().await?;
+        let tenant = self.find_tenant(&mut tx).await?;
+        tx.rollback().await?;
+        Ok(run(self.url(), (tenant.id, self.tenant()), plan, say).await?)
+    }
+}
+
+async fn run(
     url: &str,
     tenant: (i32, &str),
     plan: &Plan,
-    say: &(dyn Fn(&str) + Send + Sync),
+    say: &(dyn Fn(&str) + std::marker::Send + Sync),
 ) -> StoreResult<Figures> {
     let pool = store::connect(url, Purpose::Owner, 8)?;
     let sink = Arc::new(Memory::counting());
@@ -148,7 +170,7 @@ pub async fn run(
         say(&format!("parking {} executions", plan.waiting));
         let parked = contacts(&pool, tenant.1, plan.waiting).await?;
         enroll(&pool, tenant.1, "parked", &parked).await?;
-        drain(&shared, &pool, tenant.0, 1, &[Role::Run]).await?;
+        drain(&shared, tenant.0, 1, &[Role::Run]).await?;
     }
     say(&format!("making {} contacts", plan.executions));
     let people = contacts(&pool, tenant.1, plan.executions).await?;
@@ -160,9 +182,12 @@ pub async fn run(
     let enrolling = begun.elapsed();
     say("draining");
     let begun = Instant::now();
-    let roles: &[Role] =
-        if plan.effects > 0 { &[Role::Run, Role::Dispatch] } else { &[Role::Run] };
-    drain(&shared, &pool, tenant.0, 0, roles).await?;
+    let roles: &[Role] = if plan.effects > 0 {
+        &[Role::Run, Role::Dispatch]
+    } else {
+        &[Role::Run]
+    };
+    drain(&shared, tenant.0, 0, roles).await?;
     let draining = begun.elapsed();
     let after = Counters::read(&pool).await?;
     let latency_ms = if plan.latency_rate == 0 {
@@ -208,8 +233,10 @@ async fn enroll(pool: &PgPool, tenant: &str, workflow: &str, people: &[Uuid]) ->
         let (tenant, workflow) = (tenant.to_owned(), workflow.to_owned());
         two.spawn(async move {
             loop {
-                let next =
-                    calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+                let next = calls
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .pop();
                 let Some(call) = next else { return Ok(()) };
                 sqlx::query(store::sql!("bench_enroll"))
                     .bind(&workflow)
@@ -221,19 +248,14 @@ async fn enroll(pool: &PgPool, tenant: &str, workflow: &str, people: &[Uuid]) ->
         });
     }
     while let Some(done) = two.join_next().await {
-        done.unwrap_or(Ok(())).map_err(|e: sqlx::Error| store::StoreError::from(e))?;
+        done.unwrap_or(Ok(()))
+            .map_err(|e: sqlx::Error| store::StoreError::from(e))?;
     }
     Ok(())
 }
 
 /// Runs a worker until the tenant has nothing due. `status`: of the runs that may remain.
-async fn drain(
-    shared: &Shared,
-    pool: &PgPool,
-    tenant: i32,
-    status: i16,
-    roles: &[Role],
-) -> StoreResult<()> {
+async fn drain(shared: &Shared, tenant: i32, status: i16, roles: &[Role]) -> StoreResult<()> {
     let worker = Worker::start(shared, roles, None);
     shared.bells.all();
     loop {
@@ -241,7 +263,7 @@ async fn drain(
         let left: bool = sqlx::query_scalar(store::sql!("bench_left"))
             .bind(tenant)
             .bind(status)
-            .fetch_one(pool)
+            .fetch_one(&shared.pool)
             .await?;
         if !left {
             break;
@@ -264,7 +286,9 @@ async fn latency(
     let mut shared = shared.clone();
     shared.observer = Some(Arc::new(move |contacts: &[Uuid]| {
         let now = Instant::now();
-        let mut notes = notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut notes = notes
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         notes.extend(contacts.iter().map(|c| (*c, now)));
     }));
     let worker = Worker::start(&shared, &[Role::Match, Role::Run], Some(url.to_owned()));
@@ -283,25 +307,39 @@ async fn latency(
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     worker.stop().await;
-    let done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let done = done
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let first: std::collections::HashMap<Uuid, Instant> =
         done.iter().rev().map(|(c, at)| (*c, *at)).collect();
     let mut times: Vec<f64> = begun
         .iter()
         .map(|(c, from)| {
-            first.get(c).map_or(f64::INFINITY, |at| (*at - *from).as_secs_f64() * 1e3)
+            first
+                .get(c)
+                .map_or(f64::INFINITY, |at| (*at - *from).as_secs_f64() * 1e3)
         })
         .collect();
     times.sort_by(f64::total_cmp);
     let at = |p: f64| {
         let index = ((times.len() as f64 * p) as usize).min(times.len().saturating_sub(1));
-        times.get(index).map_or(f64::NAN, |ms| (ms * 100.0).round() / 100.0)
+        times
+            .get(index)
+            .map_or(f64::NAN, |ms| (ms * 100.0).round() / 100.0)
     };
-    Ok(Latency { p50: at(0.5), p95: at(0.95), p99: at(0.99) })
+    Ok(Latency {
+        p50: at(0.5),
+        p95: at(0.95),
+        p99: at(0.99),
+    })
 }
 
 async fn emit(connection: &mut PgConnection, tenant: &str, contact: Uuid) -> StoreResult<()> {
-    sqlx::query(store::sql!("bench_emit")).bind(contact).bind(tenant).execute(connection).await?;
+    sqlx::query(store::sql!("bench_emit"))
+        .bind(contact)
+        .bind(tenant)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -321,7 +359,9 @@ struct Counters {
 
 impl Counters {
     async fn read(pool: &PgPool) -> StoreResult<Self> {
-        let row = sqlx::query(store::sql!("bench_counters")).fetch_one(pool).await?;
+        let row = sqlx::query(store::sql!("bench_counters"))
+            .fetch_one(pool)
+            .await?;
         Ok(Self {
             wal: row.try_get(0)?,
             xid: row.try_get(1)?,

@@ -90,5 +90,5 @@ pub fn json_schema() -> Value {
 /// Every trigger, action, operator, wait type and filter, with docs and schemas.
 #[must_use]
 pub fn catalog() -> Value {
-    schema::describe()
+    crate::catalog::describe()
 }

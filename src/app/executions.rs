@@ -113,11 +113,11 @@ pub fn status(name: &str) -> Result<Status, String> {
     })
 }
 
-fn write_cursor((at, id): After) -> String {
+pub(super) fn write_cursor((at, id): After) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}:{id}", at.timestamp_micros()))
 }
 
-fn read_cursor(text: &str) -> AppResult<After> {
+pub(super) fn read_cursor(text: &str) -> AppResult<After> {
     let read = || {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let text = String::from_utf8(bytes).ok()?;

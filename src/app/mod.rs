@@ -11,8 +11,11 @@ pub mod enroll;
 pub mod error;
 pub mod events;
 pub mod executions;
+pub mod outbox;
 pub mod overview;
+pub mod simulate;
 pub mod tenants;
+pub mod verify;
 pub mod waypost;
 pub mod worker;
 

@@ -44,6 +44,18 @@ impl Waypost {
         }
     }
 
+    /// The number of the tenant where one was named; none: all are meant.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub async fn named_tenant(&self) -> AppResult<Option<i32>> {
+        if !self.settings.tenant_named {
+            return Ok(None);
+        }
+        let mut tx = self.begin_as_owner().await?;
+        Ok(Some(self.find_tenant(&mut tx).await?.id))
+    }
+
     /// The settings' tenant.
     ///
     /// # Errors

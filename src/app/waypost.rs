@@ -145,6 +145,11 @@ impl Waypost {
         Ok(session::begin(&self.owner, &self.settings.tenant).await?)
     }
 
+    /// The pool of the owning login.
+    pub(super) fn owner(&self) -> &PgPool {
+        &self.owner
+    }
+
     /// The settings' tenant, for messages and look-ups.
     #[must_use]
     pub fn tenant(&self) -> &str {

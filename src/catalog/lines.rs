@@ -33,9 +33,20 @@ pub enum Inside {
     Nothing,
     /// The items of a list.
     List(Vec<LineMap>),
-    /// The members of an object.
+    /// The members of an object, sorted by key.
     Map(Vec<(Box<str>, LineMap)>),
 }
+
+impl Inside {
+    /// The members of an object, in any order.
+    fn map(mut members: Vec<(Box<str>, LineMap)>) -> Self {
+        members.sort_by(|a, b| a.0.cmp(&b.0));
+        Inside::Map(members)
+    }
+}
+
+/// Most dots and brackets of a key that are looked past.
+const MOST_DOTS: usize = 32;
 
 impl LineMap {
     /// A value without members.
@@ -69,15 +80,21 @@ impl LineMap {
                 let (index, after) = index(rest)?;
                 Some((items.get(index)?, after))
             }
-            Inside::Map(members) => members
-                .iter()
-                .filter_map(|(key, spot)| {
-                    let after = rest.strip_prefix(&**key)?;
-                    let ends = after.is_empty() || after.starts_with(['.', '[']);
-                    ends.then_some((key.len(), spot, after))
+            Inside::Map(members) => {
+                let ends = rest
+                    .match_indices(['.', '['])
+                    .map(|(at, _)| at)
+                    .take(MOST_DOTS);
+                let mut ends: Vec<usize> = ends.chain([rest.len()]).collect();
+                ends.reverse();
+                ends.into_iter().find_map(|end| {
+                    let key = &rest[..end];
+                    let at = members
+                        .binary_search_by(|(known, _)| (**known).cmp(key))
+                        .ok()?;
+                    Some((&members[at].1, &rest[end..]))
                 })
-                .max_by_key(|(length, ..)| *length)
-                .map(|(_, spot, after)| (spot, after)),
+            }
         }
     }
 }

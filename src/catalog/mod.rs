@@ -4,6 +4,7 @@ pub mod action;
 pub mod actions;
 pub mod codes;
 pub mod config;
+pub mod describe;
 pub mod event_scope;
 pub mod finding;
 pub mod lines;
@@ -12,3 +13,5 @@ pub mod schema;
 pub mod trigger;
 pub mod triggers;
 pub mod words;
+
+pub use describe::describe;

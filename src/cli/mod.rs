@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod bench;
 mod catalog;
 mod completions;
 mod config;
@@ -13,13 +14,17 @@ mod executions;
 mod explain;
 mod healthcheck;
 mod migrate;
+mod outbox;
 mod output;
 mod progress;
+mod restore_guard;
 mod serve;
 mod signals;
+mod simulate;
 mod tenants;
 mod undo;
 mod validate;
+mod verify;
 mod worker;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -103,6 +108,14 @@ commands! {
     Executions(executions::Executions),
     /// Why a contact did or did not enrol
     Explain(explain::Explain),
+    /// What was to happen outside; settle what is unknown
+    Outbox(outbox::Outbox),
+    /// The same machine on a virtual clock, without a database
+    Simulate(simulate::Simulate),
+    /// Audit every invariant over the live tables
+    Verify(verify::Verify),
+    /// After a restore: open sends that may have left become unknown
+    RestoreGuard(restore_guard::RestoreGuard),
     /// Take a bulk command back
     Undo(undo::Undo),
     /// Every trigger, action, operator, wait and filter
@@ -111,6 +124,8 @@ commands! {
     Tenants(tenants::Tenants),
     /// A month of a shop in a minute, on the real engine, with figures
     Demo(demo::Demo),
+    /// Measure the engine on the given database, in a tenant of its own
+    Bench(bench::Bench),
     /// The private Postgres: its URL, a prompt, a dump, a fresh start
     Db(db::Db),
     /// Is the database there and migrated? (for containers)

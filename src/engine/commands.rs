@@ -6,7 +6,7 @@ use super::burst::Machine;
 use crate::{
     catalog::action::Wake,
     model::{
-        execution::{ParkKind, Status},
+        execution::ParkKind,
         transition::{Command, EntryKind},
     },
 };
@@ -38,21 +38,28 @@ impl Machine<'_> {
                 self.jump(index, json!({ "command": "move", "step": step }));
             }
             Command::Retry { step: None } => {
-                if self.ex.status == Status::Failed {
-                    let index = self.state.branches.first()?.step;
-                    let id = self.program.step_ids().get(index as usize)?;
-                    let detail = json!({ "command": "retry", "step": id });
-                    self.pardon(index);
-                    self.log(-1, EntryKind::ExecutionMoved, detail);
-                } else {
-                    let parked = self.parked(|park| park.kind == ParkKind::Retry);
-                    if parked.is_empty() {
-                        return None;
+                let parked = self.parked(|park| park.kind == ParkKind::Retry);
+                // A failed execution stands where it failed; brought back to life it is ready there.
+                let failed = self
+                    .state
+                    .branches
+                    .first()
+                    .filter(|branch| branch.park.is_none());
+                let failed = failed.map(|branch| branch.step);
+                let id = failed.and_then(|index| self.program.step_ids().get(index as usize));
+                match (failed, id) {
+                    (Some(index), Some(id)) => {
+                        let detail = json!({ "command": "retry", "step": id });
+                        self.pardon(index);
+                        self.log(-1, EntryKind::ExecutionMoved, detail);
                     }
-                    self.log(-1, EntryKind::ExecutionMoved, json!({ "command": "retry" }));
-                    for id in parked {
-                        self.wake(id, Wake::Look);
+                    _ if parked.is_empty() => return None,
+                    _ => {
+                        self.log(-1, EntryKind::ExecutionMoved, json!({ "command": "retry" }));
                     }
+                }
+                for id in parked {
+                    self.wake(id, Wake::Look);
                 }
             }
             Command::Retry { step: Some(step) } => {

@@ -61,12 +61,17 @@ impl Interests {
         }
     }
 
-    /// As rows (event type, field); an empty field stands for any.
+    /// As rows (event type, field); an empty field stands for any. A built-in field is there under both
+    /// of its names, since events name it as the language does and columns are snake case.
     #[must_use]
     pub fn rows(&self) -> Vec<(String, String)> {
         let rows = self.by_type.iter().flat_map(|(kind, fields)| {
             let any = fields.any.then(String::new);
-            let named = fields.named.iter().filter(|_| !fields.any).map(|field| spoken(field));
+            let named = fields
+                .named
+                .iter()
+                .filter(|_| !fields.any)
+                .map(|field| spoken(field));
             any.into_iter()
                 .chain(named)
                 .map(move |field| (kind.clone(), field))
@@ -90,7 +95,9 @@ impl Interests {
 
 /// The name that events carry: the language's own, not the column's.
 fn spoken(field: &str) -> String {
-    builtin_contact_field(field).map_or(field, |(name, _)| name).to_owned()
+    builtin_contact_field(field)
+        .map_or(field, |(name, _)| name)
+        .to_owned()
 }
 
 fn canonical(field: &str) -> &str {

@@ -7,6 +7,8 @@ pub mod check;
 mod commands;
 mod compile;
 pub mod contact;
+pub mod eligibility;
+mod failing;
 mod goals;
 mod graph;
 pub mod interests;
@@ -14,6 +16,9 @@ pub mod matching;
 pub mod program;
 pub mod rules;
 pub mod scope;
+pub mod simulate;
+mod steps;
+mod waking;
 
 #[cfg(test)]
 mod tests;

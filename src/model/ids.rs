@@ -70,6 +70,22 @@ pub fn outbox_id(execution: Uuid, seq: i32) -> Uuid {
     )
 }
 
+/// The contact that a text names: a UUID itself, else the one that stands for a team's own key
+/// (`waypost.contact_id` in SQL).
+#[must_use]
+pub fn contact_id(key: &str) -> Uuid {
+    if let Ok(id) = Uuid::try_parse(key) {
+        return id;
+    }
+    let digest = Sha256::new()
+        .chain_update("waypost.contact:")
+        .chain_update(key)
+        .finalize();
+    let mut bytes = [0u8; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
 /// The bucket that a derived id carries.
 #[must_use]
 pub fn bucket_in(id: Uuid) -> i16 {
@@ -95,6 +111,14 @@ mod tests {
         assert_eq!(bucket_in(send), 777);
         assert_eq!(send.as_u128() >> 80, id.as_u128() >> 80);
         assert_ne!(send, outbox_id(id, 4));
+    }
+
+    #[test]
+    fn any_key_names_a_contact() {
+        let own = Uuid::from_u128(7);
+        assert_eq!(contact_id(&own.to_string()), own);
+        assert_eq!(contact_id("customer-17").get_version_num(), 8);
+        assert_ne!(contact_id("customer-17"), contact_id("customer-18"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The words of the language and of the engine: pure types, no I/O, no clock.
 
-pub mod execution;
-pub mod ids;
 pub mod compare;
 pub mod condition;
+pub mod execution;
+pub mod ids;
 pub mod nearest;
 pub mod operator;
 pub mod path;
@@ -13,7 +13,7 @@ pub mod retry;
 pub mod schema;
 pub mod scope;
 pub mod span;
+pub mod template;
 pub mod transition;
 pub mod workflow;
-pub mod template;
 pub mod zone;

@@ -122,6 +122,7 @@ fn supervise(place: Place) -> Result<(), PgError> {
         }
     }
     place.forget_pid();
+    let _ = fs::remove_dir(&state.socket_dir); // empty, unless the server was killed
     drop(alone);
     Ok(())
 }
@@ -207,10 +208,10 @@ fn run_with_server(
     let say = |line: &str| {
         let _ = writeln!(io::stderr(), "waypost: {line}");
     };
-    let options = Options {
-        profile: Profile::Throwaway,
-        ..Options::from_env()
-    };
+    let mut options = Options::from_env();
+    if env::var_os("WAYPOST_PG_PROFILE").is_none() {
+        options.profile = Profile::Throwaway;
+    }
     let server = match PrivatePg::ensure_with(dir, &options, &say) {
         Ok(server) => server,
         Err(error) => {
@@ -218,12 +219,16 @@ fn run_with_server(
             return ExitCode::from(3);
         }
     };
-    let status = std::process::Command::new(&program)
-        .args(args)
-        .env(
+    let (variable, url) = match server.profile() {
+        Profile::Throwaway => (
             "WAYPOST_TEST_URL",
             server.url_for(super::HARNESS_ROLE, "postgres"),
-        )
+        ),
+        Profile::Modest | Profile::Speed => ("DATABASE_URL", server.url()),
+    };
+    let status = std::process::Command::new(&program)
+        .args(args)
+        .env(variable, url)
         .status();
     if let Err(error) = server.stop() {
         say(&error.to_string());

@@ -21,10 +21,16 @@ pub struct Clocked {
 /// # Errors
 /// Of the database.
 pub async fn clocked(connection: &mut PgConnection) -> StoreResult<Vec<Clocked>> {
-    let rows = sqlx::query(sql!("clocked_tenants")).fetch_all(connection).await?;
+    let rows = sqlx::query(sql!("clocked_tenants"))
+        .fetch_all(connection)
+        .await?;
     rows.iter()
         .map(|row| {
-            Ok(Clocked { tenant: row.try_get(0)?, name: row.try_get(1)?, now: row.try_get(2)? })
+            Ok(Clocked {
+                tenant: row.try_get(0)?,
+                name: row.try_get(1)?,
+                now: row.try_get(2)?,
+            })
         })
         .collect()
 }
@@ -34,7 +40,10 @@ pub async fn clocked(connection: &mut PgConnection) -> StoreResult<Vec<Clocked>>
 /// # Errors
 /// Of the database.
 pub async fn next_due(connection: &mut PgConnection, tenant: i32) -> StoreResult<Option<Instant>> {
-    Ok(sqlx::query_scalar(sql!("next_due")).bind(tenant).fetch_one(connection).await?)
+    Ok(sqlx::query_scalar(sql!("next_due"))
+        .bind(tenant)
+        .fetch_one(connection)
+        .await?)
 }
 
 /// Sets the tenant's own clock.
@@ -42,7 +51,11 @@ pub async fn next_due(connection: &mut PgConnection, tenant: i32) -> StoreResult
 /// # Errors
 /// Of the database.
 pub async fn set(connection: &mut PgConnection, tenant: i32, to: Instant) -> StoreResult<()> {
-    sqlx::query(sql!("set_clock")).bind(tenant).bind(to).execute(connection).await?;
+    sqlx::query(sql!("set_clock"))
+        .bind(tenant)
+        .bind(to)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -51,7 +64,9 @@ pub async fn set(connection: &mut PgConnection, tenant: i32, to: Instant) -> Sto
 /// # Errors
 /// Of the database.
 pub async fn database_now(connection: &mut PgConnection) -> StoreResult<Instant> {
-    Ok(sqlx::query_scalar(sql!("now")).fetch_one(connection).await?)
+    Ok(sqlx::query_scalar(sql!("now"))
+        .fetch_one(connection)
+        .await?)
 }
 
 /// Names of tenants by number.
@@ -62,5 +77,8 @@ pub async fn names(
     connection: &mut PgConnection,
     tenants: &[i32],
 ) -> StoreResult<Vec<(i32, String)>> {
-    Ok(sqlx::query_as(sql!("tenant_names")).bind(tenants).fetch_all(connection).await?)
+    Ok(sqlx::query_as(sql!("tenant_names"))
+        .bind(tenants)
+        .fetch_all(connection)
+        .await?)
 }

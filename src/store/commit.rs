@@ -37,7 +37,10 @@ pub struct Settled {
 
 impl Settled {
     fn writes_contact(&self) -> bool {
-        self.transition.effects.iter().any(|effect| matches!(effect, Effect::Crm(_)))
+        self.transition
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Crm(_)))
     }
 
     fn id(&self) -> (i16, Uuid) {
@@ -65,13 +68,21 @@ pub async fn reserve(
     let writers: BTreeMap<(&str, Uuid), i32> = batch
         .iter()
         .filter(|one| one.writes_contact())
-        .map(|one| ((one.tenant.as_str(), one.execution.contact), one.execution.tenant))
+        .map(|one| {
+            (
+                (one.tenant.as_str(), one.execution.contact),
+                one.execution.tenant,
+            )
+        })
         .collect();
     if !writers.is_empty() {
         let wanted: Vec<(&str, Uuid)> = writers.keys().copied().collect();
         let got = contacts::lock(connection, &wanted).await?;
         held.extend(
-            writers.iter().filter(|((_, c), _)| !got.contains(c)).map(|((_, c), t)| (*t, *c)),
+            writers
+                .iter()
+                .filter(|((_, c), _)| !got.contains(c))
+                .map(|((_, c), t)| (*t, *c)),
         );
     }
     let mut keys: Vec<_> = batch
@@ -83,7 +94,11 @@ pub async fn reserve(
         keys.sort_unstable();
         keys.dedup();
         let got = lock_ledger(connection, &keys).await?;
-        held.extend(keys.iter().filter(|key| !got.contains(key)).map(|key| (key.1, key.2)));
+        held.extend(
+            keys.iter()
+                .filter(|key| !got.contains(key))
+                .map(|key| (key.1, key.2)),
+        );
     }
     Ok(held)
 }
@@ -130,8 +145,9 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
     batch.sort_by_key(Settled::id);
     write_contacts(connection, &batch).await?;
     write_ledger(connection, &batch).await?;
-    let (ended, going): (Vec<&Settled>, Vec<&Settled>) =
-        batch.iter().partition(|one| one.transition.status.is_final());
+    let (ended, going): (Vec<&Settled>, Vec<&Settled>) = batch
+        .iter()
+        .partition(|one| one.transition.status.is_final());
     update_runs(connection, &going).await?;
     finish_runs(connection, &ended).await?;
     insert_bursts(connection, &batch).await?;
@@ -195,7 +211,10 @@ async fn write_ledger(connection: &mut PgConnection, batch: &[Settled]) -> Store
         return Ok(());
     }
     let starts = rows.values().map(|at| {
-        let list: Vec<String> = at.iter().map(|t| format!("\"{}\"", t.to_rfc3339())).collect();
+        let list: Vec<String> = at
+            .iter()
+            .map(|t| format!("\"{}\"", t.to_rfc3339()))
+            .collect();
         format!("{{{}}}", list.join(","))
     });
     sqlx::query(sql!("write_ledger"))
@@ -217,10 +236,20 @@ async fn update_runs(connection: &mut PgConnection, going: &[&Settled]) -> Store
     sqlx::query(sql!("update_runs"))
         .bind(going.iter().map(|o| o.execution.bucket).collect::<Vec<_>>())
         .bind(going.iter().map(|o| o.execution.id).collect::<Vec<_>>())
-        .bind(going.iter().map(|o| o.transition.status.code()).collect::<Vec<_>>())
+        .bind(
+            going
+                .iter()
+                .map(|o| o.transition.status.code())
+                .collect::<Vec<_>>(),
+        )
         .bind(going.iter().map(|o| o.transition.seq).collect::<Vec<_>>())
         .bind(going.iter().map(|o| o.transition.node).collect::<Vec<_>>())
-        .bind(going.iter().map(|o| o.transition.due_at).collect::<Vec<_>>())
+        .bind(
+            going
+                .iter()
+                .map(|o| o.transition.due_at)
+                .collect::<Vec<_>>(),
+        )
         .bind(states(going)?)
         .execute(connection)
         .await?;
@@ -233,21 +262,65 @@ async fn finish_runs(connection: &mut PgConnection, ended: &[&Settled]) -> Store
     }
     let buckets: Vec<i16> = ended.iter().map(|o| o.execution.bucket).collect();
     let ids: Vec<Uuid> = ended.iter().map(|o| o.execution.id).collect();
-    sqlx::query(sql!("delete_runs")).bind(&buckets).bind(&ids).execute(&mut *connection).await?;
+    sqlx::query(sql!("delete_runs"))
+        .bind(&buckets)
+        .bind(&ids)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query(sql!("insert_finished"))
         .bind(&buckets)
         .bind(&ids)
         .bind(ended.iter().map(|o| o.execution.tenant).collect::<Vec<_>>())
-        .bind(ended.iter().map(|o| o.execution.workflow).collect::<Vec<_>>())
-        .bind(ended.iter().map(|o| o.execution.version).collect::<Vec<_>>())
-        .bind(ended.iter().map(|o| o.execution.contact).collect::<Vec<_>>())
-        .bind(ended.iter().map(|o| o.execution.key.as_str()).collect::<Vec<_>>())
-        .bind(ended.iter().map(|o| o.transition.status.code()).collect::<Vec<_>>())
-        .bind(ended.iter().map(|o| o.transition.reason.as_deref()).collect::<Vec<_>>())
-        .bind(ended.iter().map(|o| o.execution.priority).collect::<Vec<_>>())
+        .bind(
+            ended
+                .iter()
+                .map(|o| o.execution.workflow)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            ended
+                .iter()
+                .map(|o| o.execution.version)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            ended
+                .iter()
+                .map(|o| o.execution.contact)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            ended
+                .iter()
+                .map(|o| o.execution.key.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            ended
+                .iter()
+                .map(|o| o.transition.status.code())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            ended
+                .iter()
+                .map(|o| o.transition.reason.as_deref())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            ended
+                .iter()
+                .map(|o| o.execution.priority)
+                .collect::<Vec<_>>(),
+        )
         .bind(ended.iter().map(|o| o.transition.seq).collect::<Vec<_>>())
         .bind(ended.iter().map(|o| o.transition.node).collect::<Vec<_>>())
-        .bind(ended.iter().map(|o| o.execution.enrolled_at).collect::<Vec<_>>())
+        .bind(
+            ended
+                .iter()
+                .map(|o| o.execution.enrolled_at)
+                .collect::<Vec<_>>(),
+        )
         .bind(ended.iter().map(|o| o.now).collect::<Vec<_>>())
         .bind(states(ended)?)
         .execute(connection)
@@ -259,22 +332,45 @@ fn states(rows: &[&Settled]) -> StoreResult<Vec<String>> {
     rows.iter()
         .map(|one| serde_json::to_string(&one.transition.state).map(storable))
         .collect::<Result<_, _>>()
-        .map_err(|e| StoreError::Corrupt { what: "state", why: e.to_string() })
+        .map_err(|e| StoreError::Corrupt {
+            what: "state",
+            why: e.to_string(),
+        })
 }
 
 async fn insert_bursts(connection: &mut PgConnection, batch: &[Settled]) -> StoreResult<()> {
-    let bursts: Vec<&Settled> =
-        batch.iter().filter(|one| !one.transition.entries.is_empty()).collect();
+    let bursts: Vec<&Settled> = batch
+        .iter()
+        .filter(|one| !one.transition.entries.is_empty())
+        .collect();
     if bursts.is_empty() {
         return Ok(());
     }
-    let arrays: Vec<_> = bursts.iter().map(|one| arrays(&one.transition.entries)).collect();
+    let arrays: Vec<_> = bursts
+        .iter()
+        .map(|one| arrays(&one.transition.entries))
+        .collect();
     sqlx::query(sql!("insert_bursts"))
-        .bind(bursts.iter().map(|o| o.execution.bucket).collect::<Vec<_>>())
+        .bind(
+            bursts
+                .iter()
+                .map(|o| o.execution.bucket)
+                .collect::<Vec<_>>(),
+        )
         .bind(bursts.iter().map(|o| o.execution.id).collect::<Vec<_>>())
         .bind(bursts.iter().map(|o| o.execution.seq).collect::<Vec<_>>())
-        .bind(bursts.iter().map(|o| o.execution.tenant).collect::<Vec<_>>())
-        .bind(bursts.iter().map(|o| o.execution.workflow).collect::<Vec<_>>())
+        .bind(
+            bursts
+                .iter()
+                .map(|o| o.execution.tenant)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            bursts
+                .iter()
+                .map(|o| o.execution.workflow)
+                .collect::<Vec<_>>(),
+        )
         .bind(bursts.iter().map(|o| o.now).collect::<Vec<_>>())
         .bind(arrays.iter().map(|a| a.0.as_str()).collect::<Vec<_>>())
         .bind(arrays.iter().map(|a| a.1.as_str()).collect::<Vec<_>>())
@@ -341,28 +437,67 @@ async fn insert_sends(connection: &mut PgConnection, batch: &[Settled]) -> Store
             .transition
             .effects
             .iter()
-            .filter_map(|e| if let Effect::CancelSends { seqs } = e { Some(seqs) } else { None })
+            .filter_map(|e| {
+                if let Effect::CancelSends { seqs } = e {
+                    Some(seqs)
+                } else {
+                    None
+                }
+            })
             .flatten()
             .copied()
             .collect();
-        rows.extend(one.transition.effects.iter().filter_map(|effect| match effect {
-            Effect::Send(send) if !moot.contains(&send.seq) => Some((one, send)),
-            _ => None,
-        }));
+        rows.extend(
+            one.transition
+                .effects
+                .iter()
+                .filter_map(|effect| match effect {
+                    Effect::Send(send) if !moot.contains(&send.seq) => Some((one, send)),
+                    _ => None,
+                }),
+        );
     }
     if rows.is_empty() {
         return Ok(());
     }
     sqlx::query(sql!("insert_outbox"))
-        .bind(rows.iter().map(|r| r.0.execution.bucket).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| outbox_id(r.0.execution.id, r.1.seq)).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|r| r.0.execution.bucket)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| outbox_id(r.0.execution.id, r.1.seq))
+                .collect::<Vec<_>>(),
+        )
         .bind(rows.iter().map(|r| r.0.execution.id).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.1.seq).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.0.execution.tenant).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.0.execution.workflow).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.0.execution.version).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.0.execution.contact).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| i32::try_from(r.1.step).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|r| r.0.execution.tenant)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.0.execution.workflow)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.0.execution.version)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.0.execution.contact)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| i32::try_from(r.1.step).unwrap_or(i32::MAX))
+                .collect::<Vec<_>>(),
+        )
         .bind(rows.iter().map(|r| r.1.action).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.1.policy.code()).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.0.now).collect::<Vec<_>>())
@@ -371,8 +506,16 @@ async fn insert_sends(connection: &mut PgConnection, batch: &[Settled]) -> Store
                 .map(|r| i32::try_from(r.1.timeout.num_milliseconds()).unwrap_or(i32::MAX))
                 .collect::<Vec<_>>(),
         )
-        .bind(rows.iter().map(|r| r.1.retry.as_ref().map(Value::to_string)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| storable(r.1.request.to_string())).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|r| r.1.retry.as_ref().map(Value::to_string))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| storable(r.1.request.to_string()))
+                .collect::<Vec<_>>(),
+        )
         .execute(connection)
         .await?;
     Ok(())
@@ -391,14 +534,34 @@ async fn insert_refusals(connection: &mut PgConnection, batch: &[Settled]) -> St
     }
     let rows: Vec<_> = rows.values().collect();
     sqlx::query(sql!("insert_blocks"))
-        .bind(rows.iter().map(|r| r.0.execution.bucket).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|r| r.0.execution.bucket)
+                .collect::<Vec<_>>(),
+        )
         .bind(rows.iter().map(|r| r.0.execution.id).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.0.execution.tenant).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.0.execution.workflow).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.0.execution.contact).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|r| r.0.execution.tenant)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.0.execution.workflow)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.0.execution.contact)
+                .collect::<Vec<_>>(),
+        )
         .bind(rows.iter().map(|r| r.0.now).collect::<Vec<_>>())
         .bind(rows.iter().map(|_| "entry_conditions").collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| storable(r.1.to_string())).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|r| storable(r.1.to_string()))
+                .collect::<Vec<_>>(),
+        )
         .execute(connection)
         .await?;
     Ok(())

@@ -181,8 +181,18 @@ pub async fn write(
         sqlx::query(sql!("write_contacts"))
             .bind(changed.iter().map(|d| d.0).collect::<Vec<_>>())
             .bind(changed.iter().map(|d| d.1).collect::<Vec<_>>())
-            .bind(changed.iter().map(|d| list(&d.2.add_tags)).collect::<Vec<_>>())
-            .bind(changed.iter().map(|d| list(&d.2.remove_tags)).collect::<Vec<_>>())
+            .bind(
+                changed
+                    .iter()
+                    .map(|d| list(&d.2.add_tags))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                changed
+                    .iter()
+                    .map(|d| list(&d.2.remove_tags))
+                    .collect::<Vec<_>>(),
+            )
             .bind(
                 changed
                     .iter()

@@ -12,7 +12,9 @@ pub const CHANNEL: &str = "waypost";
 /// # Errors
 /// Of the database.
 pub async fn arm(connection: &mut PgConnection) -> StoreResult<()> {
-    sqlx::query(sql!("arm_doorbell")).execute(connection).await?;
+    sqlx::query(sql!("arm_doorbell"))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -21,7 +23,9 @@ pub async fn arm(connection: &mut PgConnection) -> StoreResult<()> {
 /// # Errors
 /// Of the database.
 pub async fn ring(connection: &mut PgConnection) -> StoreResult<()> {
-    sqlx::query(sql!("ring_doorbell")).execute(connection).await?;
+    sqlx::query(sql!("ring_doorbell"))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -30,5 +34,7 @@ pub async fn ring(connection: &mut PgConnection) -> StoreResult<()> {
 /// # Errors
 /// Of the database.
 pub async fn hint(connection: &mut PgConnection) -> StoreResult<i64> {
-    Ok(sqlx::query_scalar(sql!("wake_hint")).fetch_one(connection).await?)
+    Ok(sqlx::query_scalar(sql!("wake_hint"))
+        .fetch_one(connection)
+        .await?)
 }

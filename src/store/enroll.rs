@@ -72,13 +72,33 @@ pub async fn enroll(
         .bind(candidates.iter().map(|c| c.key.clone()).collect::<Vec<_>>())
         .bind(candidates.iter().map(|c| c.source).collect::<Vec<_>>())
         .bind(candidates.iter().map(|c| c.at).collect::<Vec<_>>())
-        .bind(candidates.iter().map(|c| Json(c.envelope.clone())).collect::<Vec<_>>())
+        .bind(
+            candidates
+                .iter()
+                .map(|c| Json(c.envelope.clone()))
+                .collect::<Vec<_>>(),
+        )
         .bind(candidates.iter().map(|c| c.priority).collect::<Vec<_>>())
         .bind(candidates.iter().map(|c| c.depth).collect::<Vec<_>>())
         .bind(now)
-        .bind(candidates.iter().map(|c| c.limit.as_ref().map(|l| l.count)).collect::<Vec<_>>())
-        .bind(candidates.iter().map(|c| window(c).map(|w| w.0)).collect::<Vec<_>>())
-        .bind(candidates.iter().map(|c| window(c).map(|w| w.1)).collect::<Vec<_>>())
+        .bind(
+            candidates
+                .iter()
+                .map(|c| c.limit.as_ref().map(|l| l.count))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            candidates
+                .iter()
+                .map(|c| window(c).map(|w| w.0))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            candidates
+                .iter()
+                .map(|c| window(c).map(|w| w.1))
+                .collect::<Vec<_>>(),
+        )
         .fetch_all(connection)
         .await?;
     rows.iter()

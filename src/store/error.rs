@@ -78,9 +78,9 @@ impl StoreError {
     #[must_use]
     pub fn class(&self) -> String {
         match self {
-            StoreError::Database(sqlx::Error::Database(db)) => {
-                db.code().map_or_else(|| "database".to_owned(), |code| format!("sqlstate_{code}"))
-            }
+            StoreError::Database(sqlx::Error::Database(db)) => db
+                .code()
+                .map_or_else(|| "database".to_owned(), |code| format!("sqlstate_{code}")),
             StoreError::Database(_) => "database".to_owned(),
             StoreError::Definition { .. } => "definition".to_owned(),
             StoreError::Corrupt { .. } => "corrupt".to_owned(),

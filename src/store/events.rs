@@ -56,7 +56,10 @@ pub async fn claim_buckets(
 /// # Errors
 /// Of the database.
 pub async fn lock_buckets(connection: &mut PgConnection, buckets: &[i16]) -> StoreResult<Vec<i16>> {
-    Ok(sqlx::query_scalar(sql!("lock_buckets")).bind(buckets).fetch_all(connection).await?)
+    Ok(sqlx::query_scalar(sql!("lock_buckets"))
+        .bind(buckets)
+        .fetch_all(connection)
+        .await?)
 }
 
 /// For the rest of this transaction, waits at most 100 ms for a lock.
@@ -102,8 +105,16 @@ fn queued(row: &PgRow, scope: &Scope) -> StoreResult<Queued> {
             data: row.try_get(7)?,
             old: row.try_get(8)?,
             new: row.try_get(9)?,
-            trigger: row.try_get::<Option<Json<_>>, _>(10).ok().flatten().map(|j| j.0),
-            cause: row.try_get::<Option<Json<_>>, _>(11).ok().flatten().map(|j| j.0),
+            trigger: row
+                .try_get::<Option<Json<_>>, _>(10)
+                .ok()
+                .flatten()
+                .map(|j| j.0),
+            cause: row
+                .try_get::<Option<Json<_>>, _>(11)
+                .ok()
+                .flatten()
+                .map(|j| j.0),
         },
         now: scope.now().unwrap_or(now),
     })
@@ -125,7 +136,12 @@ pub async fn log(
         .bind(events.iter().map(|e| e.0.bucket).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.0.recorded_at).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.0.event.id).collect::<Vec<_>>())
-        .bind(events.iter().map(|e| e.1.as_ref().map(Value::to_string)).collect::<Vec<_>>())
+        .bind(
+            events
+                .iter()
+                .map(|e| e.1.as_ref().map(Value::to_string))
+                .collect::<Vec<_>>(),
+        )
         .bind(now)
         .execute(connection)
         .await?;
@@ -148,7 +164,10 @@ pub async fn listeners(
     let mut found: HashMap<(i32, String), Vec<Version>> = HashMap::new();
     for row in &rows {
         let key = (row.try_get(0)?, row.try_get(1)?);
-        found.entry(key).or_default().push((row.try_get(2)?, row.try_get(3)?));
+        found
+            .entry(key)
+            .or_default()
+            .push((row.try_get(2)?, row.try_get(3)?));
     }
     Ok(found)
 }

@@ -81,8 +81,11 @@ pub async fn claim_ids(
     ids: &[(i16, Uuid)],
 ) -> StoreResult<Vec<Claimed>> {
     let (buckets, ids) = sorted(ids);
-    let rows =
-        sqlx::query(sql!("claim_ids")).bind(buckets).bind(ids).fetch_all(connection).await?;
+    let rows = sqlx::query(sql!("claim_ids"))
+        .bind(buckets)
+        .bind(ids)
+        .fetch_all(connection)
+        .await?;
     timed(rows, scope)
 }
 
@@ -90,10 +93,7 @@ pub async fn claim_ids(
 ///
 /// # Errors
 /// Of the database.
-pub async fn present(
-    connection: &mut PgConnection,
-    ids: &[(i16, Uuid)],
-) -> StoreResult<Vec<Uuid>> {
+pub async fn present(connection: &mut PgConnection, ids: &[(i16, Uuid)]) -> StoreResult<Vec<Uuid>> {
     let (buckets, ids) = sorted(ids);
     Ok(sqlx::query_scalar(sql!("present_ids"))
         .bind(buckets)
@@ -218,10 +218,14 @@ pub async fn insert_wakes(
     if replies.is_empty() {
         return Ok(());
     }
-    let inputs: Result<Vec<String>, _> =
-        replies.iter().map(|r| serde_json::to_string(&r.3)).collect();
-    let inputs =
-        inputs.map_err(|e| StoreError::Corrupt { what: "reply", why: e.to_string() })?;
+    let inputs: Result<Vec<String>, _> = replies
+        .iter()
+        .map(|r| serde_json::to_string(&r.3))
+        .collect();
+    let inputs = inputs.map_err(|e| StoreError::Corrupt {
+        what: "reply",
+        why: e.to_string(),
+    })?;
     sqlx::query(sql!("insert_wakes"))
         .bind(replies.iter().map(|r| r.0).collect::<Vec<_>>())
         .bind(replies.iter().map(|r| r.1).collect::<Vec<_>>())
@@ -279,8 +283,10 @@ fn timed(rows: Vec<PgRow>, scope: &Scope) -> StoreResult<Vec<Claimed>> {
 
 fn claimed(row: &PgRow) -> StoreResult<Claimed> {
     let code: i16 = row.try_get(7)?;
-    let status = Status::from_code(code)
-        .ok_or_else(|| StoreError::Corrupt { what: "status", why: format!("number {code}") })?;
+    let status = Status::from_code(code).ok_or_else(|| StoreError::Corrupt {
+        what: "status",
+        why: format!("number {code}"),
+    })?;
     let (state, broken) = match row.try_get::<Json<State>, _>(12) {
         Ok(state) => (state.0, None),
         Err(error) => (State::default(), Some(error.to_string())),

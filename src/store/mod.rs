@@ -20,6 +20,7 @@ pub mod overview;
 pub mod partitions;
 pub mod pool;
 pub mod programs;
+pub mod sends;
 pub mod session;
 pub mod tenants;
 pub mod timers;
@@ -83,5 +84,9 @@ impl Scope {
 
 /// JSON text that jsonb takes: it refuses U+0000, which a provider's answer may well hold.
 pub(crate) fn storable(text: String) -> String {
-    if text.contains("\\u0000") { text.replace("\\u0000", "\\ufffd") } else { text }
+    if text.contains("\\u0000") {
+        text.replace("\\u0000", "\\ufffd")
+    } else {
+        text
+    }
 }

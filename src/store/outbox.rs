@@ -95,8 +95,10 @@ fn claim_of(row: &PgRow) -> StoreResult<Claim> {
         seq: row.try_get(3)?,
         tenant: row.try_get(4)?,
         action: row.try_get(5)?,
-        policy: Policy::from_code(code)
-            .ok_or_else(|| StoreError::Corrupt { what: "policy", why: format!("number {code}") })?,
+        policy: Policy::from_code(code).ok_or_else(|| StoreError::Corrupt {
+            what: "policy",
+            why: format!("number {code}"),
+        })?,
         fence: row.try_get(7)?,
         attempt: row.try_get(8)?,
         due_at: row.try_get(9)?,
@@ -164,10 +166,7 @@ pub async fn lock(
 ///
 /// # Errors
 /// Of the database.
-pub async fn present(
-    connection: &mut PgConnection,
-    rows: &[&Claim],
-) -> StoreResult<HashSet<Uuid>> {
+pub async fn present(connection: &mut PgConnection, rows: &[&Claim]) -> StoreResult<HashSet<Uuid>> {
     let (buckets, ids, fences) = keys(rows);
     let found: Vec<Uuid> = sqlx::query_scalar(sql!("present_outbox"))
         .bind(buckets)
@@ -225,7 +224,11 @@ pub async fn finish(
         .bind(rows.iter().map(|r| r.claim.id).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.claim.fence).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.ended as i16).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| storable(r.response.to_string())).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|r| storable(r.response.to_string()))
+                .collect::<Vec<_>>(),
+        )
         .bind(rows.iter().map(|r| r.error).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.at).collect::<Vec<_>>())
         .fetch_all(&mut *connection)
@@ -247,12 +250,28 @@ pub async fn finish(
             .bind(kept.iter().map(|k| k.0.claim.id).collect::<Vec<_>>())
             .bind(kept.iter().map(|k| k.0.claim.tenant).collect::<Vec<_>>())
             .bind(kept.iter().map(|k| k.2).collect::<Vec<_>>())
-            .bind(kept.iter().map(|k| k.1.channel.as_str()).collect::<Vec<_>>())
-            .bind(kept.iter().map(|k| k.1.recipient.as_str()).collect::<Vec<_>>())
-            .bind(kept.iter().map(|k| k.1.subject.as_deref()).collect::<Vec<_>>())
+            .bind(
+                kept.iter()
+                    .map(|k| k.1.channel.as_str())
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                kept.iter()
+                    .map(|k| k.1.recipient.as_str())
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                kept.iter()
+                    .map(|k| k.1.subject.as_deref())
+                    .collect::<Vec<_>>(),
+            )
             .bind(kept.iter().map(|k| k.1.body.as_deref()).collect::<Vec<_>>())
             .bind(kept.iter().map(|k| k.1.html.as_deref()).collect::<Vec<_>>())
-            .bind(kept.iter().map(|k| storable(k.1.headers.to_string())).collect::<Vec<_>>())
+            .bind(
+                kept.iter()
+                    .map(|k| storable(k.1.headers.to_string()))
+                    .collect::<Vec<_>>(),
+            )
             .bind(kept.iter().map(|k| k.0.at).collect::<Vec<_>>())
             .execute(connection)
             .await?;
@@ -292,8 +311,16 @@ pub async fn retry(connection: &mut PgConnection, rows: &[Again<'_>]) -> StoreRe
         .bind(rows.iter().map(|r| r.due_at).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.verdict).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.error).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.response.map(|v| storable(v.to_string()))).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| i16::from(r.uncounted)).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|r| r.response.map(|v| storable(v.to_string())))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| i16::from(r.uncounted))
+                .collect::<Vec<_>>(),
+        )
         .execute(connection)
         .await?;
     Ok(())
@@ -321,7 +348,11 @@ pub async fn stale(
                 .collect::<Vec<_>>(),
         )
         .bind(rows.iter().map(|r| r.2).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| storable(r.3.to_string())).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|r| storable(r.3.to_string()))
+                .collect::<Vec<_>>(),
+        )
         .execute(connection)
         .await?;
     Ok(())
@@ -336,14 +367,15 @@ pub async fn expired(
     scope: &Scope,
     limit: i32,
 ) -> StoreResult<Vec<(Claim, bool)>> {
-    let rows =
-        sqlx::query(sql!("expired_leases"))
-            .bind(limit)
-            .bind(scope.tenant())
-            .bind(scope.except())
-            .fetch_all(connection)
-            .await?;
-    rows.iter().map(|row| Ok((claim_of(row)?, row.try_get::<i16, _>(16)? == 2))).collect()
+    let rows = sqlx::query(sql!("expired_leases"))
+        .bind(limit)
+        .bind(scope.tenant())
+        .bind(scope.except())
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((claim_of(row)?, row.try_get::<i16, _>(16)? == 2)))
+        .collect()
 }
 
 fn keys(rows: &[&Claim]) -> (Vec<i16>, Vec<Uuid>, Vec<i32>) {

@@ -9,6 +9,9 @@ use super::{StoreResult, sql};
 /// # Errors
 /// Of the database.
 pub async fn ensure(connection: &mut PgConnection, days_ahead: i32) -> StoreResult<()> {
-    sqlx::query(sql!("ensure_partitions")).bind(days_ahead).execute(connection).await?;
+    sqlx::query(sql!("ensure_partitions"))
+        .bind(days_ahead)
+        .execute(connection)
+        .await?;
     Ok(())
 }

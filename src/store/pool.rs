@@ -63,7 +63,10 @@ async fn prepare(connection: &mut PgConnection, purpose: Purpose) -> Result<(), 
             assume(connection, "waypost_worker").await
         }
         Purpose::Api => assume(connection, "waypost_api").await,
-        Purpose::Owner => connection.execute("set statement_timeout = '120s'").await.map(drop),
+        Purpose::Owner => connection
+            .execute("set statement_timeout = '120s'")
+            .await
+            .map(drop),
     }
 }
 
@@ -74,7 +77,9 @@ async fn assume(connection: &mut PgConnection, role: &'static str) -> Result<(),
         .fetch_one(&mut *connection)
         .await?;
     if may {
-        connection.execute(AssertSqlSafe(format!("set role {role}"))).await?;
+        connection
+            .execute(AssertSqlSafe(format!("set role {role}")))
+            .await?;
     }
     Ok(())
 }

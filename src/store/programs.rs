@@ -38,15 +38,20 @@ impl Programs {
         let wanted: HashSet<Version> = versions.into_iter().collect();
         let mut got = Got::default();
         {
-            let known = self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let known = self
+                .known
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             for version in &wanted {
                 if let Some(program) = known.get(version) {
                     got.programs.insert(*version, Arc::clone(program));
                 }
             }
         }
-        let missing: Vec<Version> =
-            wanted.into_iter().filter(|v| !got.programs.contains_key(v)).collect();
+        let missing: Vec<Version> = wanted
+            .into_iter()
+            .filter(|v| !got.programs.contains_key(v))
+            .collect();
         if missing.is_empty() {
             return Ok(got);
         }
@@ -55,7 +60,10 @@ impl Programs {
             .bind(missing.iter().map(|v| v.1).collect::<Vec<_>>())
             .fetch_all(connection)
             .await?;
-        let mut known = self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self
+            .known
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if known.len() > MOST {
             known.clear();
         }
@@ -65,13 +73,23 @@ impl Programs {
             // A zone that is none counts as UTC: `tenants create` refuses it, a team's own SQL may not.
             let zone: String = row.try_get(5)?;
             let timezone = zone.parse().unwrap_or(chrono_tz::Tz::UTC);
-            let tenant = TenantInfo { name: row.try_get(4)?, timezone };
-            let numbers = Numbers { workflow: version.0, version: version.1 };
-            let compiled = definition.map_err(|e| e.to_string()).and_then(|definition| {
-                Program::compile(&definition.0, numbers, &tenant).map_err(|problems| {
-                    problems.first().map_or_else(String::new, ToString::to_string)
-                })
-            });
+            let tenant = TenantInfo {
+                name: row.try_get(4)?,
+                timezone,
+            };
+            let numbers = Numbers {
+                workflow: version.0,
+                version: version.1,
+            };
+            let compiled = definition
+                .map_err(|e| e.to_string())
+                .and_then(|definition| {
+                    Program::compile(&definition.0, numbers, &tenant).map_err(|problems| {
+                        problems
+                            .first()
+                            .map_or_else(String::new, ToString::to_string)
+                    })
+                });
             match compiled {
                 Ok(program) => {
                     let program = Arc::new(program);
@@ -79,8 +97,11 @@ impl Programs {
                     got.programs.insert(version, program);
                 }
                 Err(why) => {
-                    let error =
-                        StoreError::Definition { workflow: version.0, version: version.1, why };
+                    let error = StoreError::Definition {
+                        workflow: version.0,
+                        version: version.1,
+                        why,
+                    };
                     got.unreadable.insert(version, error);
                 }
             }
@@ -102,10 +123,7 @@ pub struct Got {
 ///
 /// # Errors
 /// Of the database.
-pub async fn paused(
-    connection: &mut PgConnection,
-    workflows: &[i32],
-) -> StoreResult<HashSet<i32>> {
+pub async fn paused(connection: &mut PgConnection, workflows: &[i32]) -> StoreResult<HashSet<i32>> {
     let rows: Vec<i32> = sqlx::query_scalar(sql!("workflow_states"))
         .bind(workflows)
         .fetch_all(connection)

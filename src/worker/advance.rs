@@ -82,7 +82,14 @@ impl<'a> Stage<'a> {
             }
         }
         let contacts = load_contacts(shared, connection, &wanted, people).await?;
-        Ok(Stage { shared, programs, paused, contacts, settled: Vec::new(), at: HashMap::new() })
+        Ok(Stage {
+            shared,
+            programs,
+            paused,
+            contacts,
+            settled: Vec::new(),
+            at: HashMap::new(),
+        })
     }
 
     /// A version's program, if this binary can read it.
@@ -92,7 +99,9 @@ impl<'a> Stage<'a> {
 
     /// The contact as the stage has changed it so far.
     pub(crate) fn contact(&mut self, tenant: i32, id: Uuid) -> &mut Contact {
-        self.contacts.entry((tenant, id)).or_insert_with(|| Contact::unread(id))
+        self.contacts
+            .entry((tenant, id))
+            .or_insert_with(|| Contact::unread(id))
     }
 
     /// Gives one input to one execution; true: something changed. Several inputs for one execution add up.
@@ -112,7 +121,10 @@ impl<'a> Stage<'a> {
         match known {
             Some(at) => merge(&mut self.settled[at].transition, transition),
             None => {
-                let program = self.programs.programs.get(&(current.workflow, current.version));
+                let program = self
+                    .programs
+                    .programs
+                    .get(&(current.workflow, current.version));
                 self.at.insert(current.id, self.settled.len());
                 self.settled.push(Settled {
                     tenant: self.shared.tenant_name(current.tenant),
@@ -147,7 +159,13 @@ impl<'a> Stage<'a> {
         if held && matches!(input, Input::Time) {
             return Some(parked(current));
         }
-        let burst = Burst { max_steps: if held { 0 } else { self.shared.settings.max_steps } };
+        let burst = Burst {
+            max_steps: if held {
+                0
+            } else {
+                self.shared.settings.max_steps
+            },
+        };
         let contact = self.contact(current.tenant, current.contact);
         let run = catch_unwind(AssertUnwindSafe(|| {
             advance(&program, current, contact, input, now, burst)
@@ -169,7 +187,12 @@ impl<'a> Stage<'a> {
     pub(crate) fn forget_contact(&mut self, tenant: i32, contact: Uuid) {
         let keep = |s: &Settled| (s.execution.tenant, s.execution.contact) != (tenant, contact);
         self.settled.retain(keep);
-        self.at = self.settled.iter().enumerate().map(|(i, s)| (s.execution.id, i)).collect();
+        self.at = self
+            .settled
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (s.execution.id, i))
+            .collect();
     }
 
     /// Takes what apps may hold, and writes the rest. The caller commits the transaction.
@@ -178,7 +201,10 @@ impl<'a> Stage<'a> {
         for (tenant, contact) in &held {
             self.forget_contact(*tenant, *contact);
         }
-        let mut left = Left { held, ..Left::default() };
+        let mut left = Left {
+            held,
+            ..Left::default()
+        };
         for one in &self.settled {
             left.ready |= one.transition.status == Status::Ready;
             for effect in &one.transition.effects {
@@ -203,16 +229,24 @@ async fn load_contacts(
     if people.is_empty() || wanted.is_nothing() {
         return Ok(HashMap::new());
     }
-    shared.learn_tenants(connection, people.iter().map(|p| p.0)).await?;
-    let names: Vec<(String, Uuid)> =
-        people.iter().map(|(tenant, id)| (shared.tenant_name(*tenant), *id)).collect();
-    let keys: Vec<(&str, Uuid)> = names.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+    shared
+        .learn_tenants(connection, people.iter().map(|p| p.0))
+        .await?;
+    let names: Vec<(String, Uuid)> = people
+        .iter()
+        .map(|(tenant, id)| (shared.tenant_name(*tenant), *id))
+        .collect();
+    let keys: Vec<(&str, Uuid)> = names
+        .iter()
+        .map(|(name, id)| (name.as_str(), *id))
+        .collect();
     let mut rows = contacts::load(connection, wanted, &keys).await?;
     Ok(people
         .into_iter()
         .map(|(tenant, id)| {
-            let contact =
-                rows.remove(&id).map_or_else(|| Contact::missing(id), |f| Contact::new(id, f));
+            let contact = rows
+                .remove(&id)
+                .map_or_else(|| Contact::missing(id), |f| Contact::new(id, f));
             ((tenant, id), contact)
         })
         .collect())
@@ -223,7 +257,9 @@ fn ledger_keep(program: &Program) -> Option<i32> {
     let rules = program.rules();
     let triggers = program.triggers.iter().filter_map(|t| t.max_per_contact);
     let most = triggers.chain(rules.limit).max().unwrap_or(1).max(1);
-    rules.needs_ledger.then(|| i32::try_from(most).unwrap_or(i32::MAX))
+    rules
+        .needs_ledger
+        .then(|| i32::try_from(most).unwrap_or(i32::MAX))
 }
 
 /// The execution as it will stand once this is committed.
@@ -244,7 +280,12 @@ fn merge(first: &mut Transition, second: Transition) {
     entries.extend(second.entries);
     effects.extend(second.effects);
     let admission = first.admission.take().or(second.admission);
-    *first = Transition { entries, effects, admission, ..second };
+    *first = Transition {
+        entries,
+        effects,
+        admission,
+        ..second
+    };
 }
 
 /// Nothing changes but that the clock does not look any more.
@@ -253,7 +294,11 @@ fn parked(ex: &Execution) -> Transition {
         status: ex.status,
         reason: None,
         due_at: None,
-        node: ex.state.branches.first().map_or(-1, |b| i32::try_from(b.step).unwrap_or(-1)),
+        node: ex
+            .state
+            .branches
+            .first()
+            .map_or(-1, |b| i32::try_from(b.step).unwrap_or(-1)),
         seq: ex.seq,
         state: ex.state.clone(),
         entries: Vec::new(),
@@ -265,7 +310,11 @@ fn parked(ex: &Execution) -> Transition {
 /// An execution that cannot go on for a reason of its own: it is failed, nobody else is (I-9).
 pub(crate) fn failed(ex: &Execution, error: &str, message: &str) -> Transition {
     let result = serde_json::json!({"error": error, "message": message});
-    let entry = Entry { step: -1, kind: EntryKind::ExecutionFailed, result };
+    let entry = Entry {
+        step: -1,
+        kind: EntryKind::ExecutionFailed,
+        result,
+    };
     let seqs: Vec<i32> = ex
         .state
         .branches
@@ -280,7 +329,11 @@ pub(crate) fn failed(ex: &Execution, error: &str, message: &str) -> Transition {
         due_at: None,
         seq: ex.seq + 1,
         entries: vec![entry],
-        effects: if seqs.is_empty() { Vec::new() } else { vec![Effect::CancelSends { seqs }] },
+        effects: if seqs.is_empty() {
+            Vec::new()
+        } else {
+            vec![Effect::CancelSends { seqs }]
+        },
         ..parked(ex)
     }
 }

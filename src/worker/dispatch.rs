@@ -108,7 +108,9 @@ impl Dispatcher {
 
     async fn finish(&mut self, scope: &Scope, answered: Vec<Answer>) -> StoreResult<()> {
         self.in_flight -= answered.len().min(self.in_flight);
-        let answers = answered.into_iter().filter_map(|(claim, reply)| Some((claim, reply?)));
+        let answers = answered
+            .into_iter()
+            .filter_map(|(claim, reply)| Some((claim, reply?)));
         finish_for_sure(&self.shared, scope, answers.collect()).await
     }
 
@@ -126,7 +128,8 @@ impl Dispatcher {
         let mut connection = self.shared.pool.acquire().await?;
         let claims = outbox::claim(&mut connection, scope, from, limit, settings.lease).await?;
         let full = i32::try_from(claims.len()).is_ok_and(|n| n >= limit);
-        self.watermark.move_to(claims.iter().map(|c| c.due_at).max(), full);
+        self.watermark
+            .move_to(claims.iter().map(|c| c.due_at).max(), full);
         if claims.is_empty() {
             return Ok(Round::Idle);
         }
@@ -144,7 +147,10 @@ impl Dispatcher {
     }
 
     fn is_local(&self, action: &str) -> bool {
-        self.shared.connectors.get(action).is_some_and(|connector| connector.is_local())
+        self.shared
+            .connectors
+            .get(action)
+            .is_some_and(|connector| connector.is_local())
     }
 
     /// Connectors that call nobody: one barrier for all, no slots to wait for.
@@ -158,7 +164,10 @@ impl Dispatcher {
         let passed: HashSet<Uuid> = if guarded.is_empty() {
             HashSet::new()
         } else {
-            outbox::barrier(connection, &guarded).await?.into_iter().collect()
+            outbox::barrier(connection, &guarded)
+                .await?
+                .into_iter()
+                .collect()
         };
         let mut answers = Vec::with_capacity(claims.len());
         for claim in claims {
@@ -188,7 +197,11 @@ impl Dispatcher {
             let go = !in_time
                 || !needs_barrier(claim.policy)
                 || pass(&shared, &claim).await.unwrap_or(false);
-            let reply = if go { Some(deliver(&shared, &claim, begun).await) } else { None };
+            let reply = if go {
+                Some(deliver(&shared, &claim, begun).await)
+            } else {
+                None
+            };
             drop(slot);
             // The desk is gone only when the dispatcher is: then the lease brings the row back.
             if desk.send((claim, reply)).is_ok() {
@@ -215,7 +228,10 @@ fn timeout(shared: &Shared, claim: &Claim) -> Duration {
 
 fn deadline(shared: &Shared, claim: &Claim, begun: Monotonic) -> Monotonic {
     let lease = shared.settings.lease;
-    begun + lease.saturating_sub(timeout(shared, claim)).saturating_sub(MARGIN)
+    begun
+        + lease
+            .saturating_sub(timeout(shared, claim))
+            .saturating_sub(MARGIN)
 }
 
 async fn pass(shared: &Shared, claim: &Claim) -> StoreResult<bool> {
@@ -289,21 +305,29 @@ async fn finish(
             if present.contains(&claim.id) && !give_up {
                 rest.push((claim.clone(), reply.clone()));
             } else {
-                stale.push((claim, reply.verdict, reply.error.as_deref(), &reply.response));
+                stale.push((
+                    claim,
+                    reply.verdict,
+                    reply.error.as_deref(),
+                    &reply.response,
+                ));
             }
             continue;
         }
         let database_now = clock.unwrap_or(claim.now);
         let business_now = scope.now().unwrap_or(database_now);
         match settle(claim, reply, database_now) {
-            Settlement::End(how) => ended.push((Finished {
-                claim,
-                ended: how,
-                response: &reply.response,
-                error: reply.error.as_deref(),
-                captured: reply.captured.as_ref(),
-                at: business_now,
-            }, reply)),
+            Settlement::End(how) => ended.push((
+                Finished {
+                    claim,
+                    ended: how,
+                    response: &reply.response,
+                    error: reply.error.as_deref(),
+                    captured: reply.captured.as_ref(),
+                    at: business_now,
+                },
+                reply,
+            )),
             Settlement::Again { after, uncounted } => again.push(Again {
                 claim,
                 due_at: later(business_now, after),
@@ -318,8 +342,11 @@ async fn finish(
     outbox::stale(&mut tx, &stale).await?;
     let (rows, replies): (Vec<Finished<'_>>, Vec<&Reply>) = ended.into_iter().unzip();
     outbox::finish(&mut tx, &rows).await?;
-    let told: Vec<(&Claim, transition::Reply)> =
-        rows.iter().zip(replies).map(|(row, reply)| (row.claim, told(row, reply))).collect();
+    let told: Vec<(&Claim, transition::Reply)> = rows
+        .iter()
+        .zip(replies)
+        .map(|(row, reply)| (row.claim, told(row, reply)))
+        .collect();
     let left = answer(shared, &mut tx, scope, &told).await?;
     tx.commit().await?;
     shared.bells.after(&left);
@@ -374,9 +401,15 @@ pub(crate) async fn answer(
     } else {
         Vec::new()
     };
-    shared.learn_tenants(connection, claimed.iter().map(|c| c.execution.tenant)).await?;
-    let versions = claimed.iter().map(|c| (c.execution.workflow, c.execution.version));
-    let people = claimed.iter().map(|c| (c.execution.tenant, c.execution.contact));
+    shared
+        .learn_tenants(connection, claimed.iter().map(|c| c.execution.tenant))
+        .await?;
+    let versions = claimed
+        .iter()
+        .map(|c| (c.execution.workflow, c.execution.version));
+    let people = claimed
+        .iter()
+        .map(|c| (c.execution.tenant, c.execution.contact));
     let mut stage = Stage::load(shared, connection, versions, &[], people).await?;
     let by_id: HashMap<_, _> = claimed.iter().map(|c| (c.execution.id, c)).collect();
     let mut waiting = Vec::new();
@@ -393,14 +426,17 @@ pub(crate) async fn answer(
     }
     let mut left = stage.write(connection).await?;
     for (claim, reply) in told {
-        let held = by_id
-            .get(&claim.execution)
-            .is_some_and(|c| left.held.contains(&(c.execution.tenant, c.execution.contact)));
+        let held = by_id.get(&claim.execution).is_some_and(|c| {
+            left.held
+                .contains(&(c.execution.tenant, c.execution.contact))
+        });
         if held {
             waiting.push((claim.bucket, claim.execution, claim.tenant, reply.clone()));
         }
     }
-    let now = told.first().map_or(executions::BEGINNING, |(c, _)| scope.now().unwrap_or(c.now));
+    let now = told
+        .first()
+        .map_or(executions::BEGINNING, |(c, _)| scope.now().unwrap_or(c.now));
     executions::insert_wakes(connection, &waiting, now).await?;
     left.ready |= !waiting.is_empty();
     Ok(left)

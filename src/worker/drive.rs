@@ -48,7 +48,10 @@ impl Driver {
     /// # Errors
     /// Of the database.
     pub async fn settle(&mut self) -> StoreResult<()> {
-        let scope = Scope::Driven { tenant: self.tenant, now: self.now };
+        let scope = Scope::Driven {
+            tenant: self.tenant,
+            now: self.now,
+        };
         let mut quiet = 0;
         while quiet < 2 {
             let rounds = [
@@ -59,7 +62,11 @@ impl Driver {
                 janitor::run_once(&self.shared, &scope).await?,
             ];
             self.dispatcher.drain(&scope).await?;
-            quiet = if rounds.iter().all(|r| *r == Round::Idle) { quiet + 1 } else { 0 };
+            quiet = if rounds.iter().all(|r| *r == Round::Idle) {
+                quiet + 1
+            } else {
+                0
+            };
         }
         Ok(())
     }
@@ -84,7 +91,11 @@ impl Driver {
         self.settle().await?;
         while let Some(next) = self.next_due().await?.filter(|at| *at <= until) {
             // What is due and was not done (held by somebody) must not stop the clock for ever.
-            let next = if next <= self.now { self.now + chrono::TimeDelta::milliseconds(1) } else { next };
+            let next = if next <= self.now {
+                self.now + chrono::TimeDelta::milliseconds(1)
+            } else {
+                next
+            };
             self.jump(next).await?;
         }
         self.jump(until).await

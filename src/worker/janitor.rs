@@ -31,7 +31,11 @@ pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
     }
     let database_now = clock::database_now(&mut tx).await?;
     let business_now = scope.now().unwrap_or(database_now);
-    let reply = Reply::failed(Verdict::Unknown, "lease_lost", "the dispatcher did not come back");
+    let reply = Reply::failed(
+        Verdict::Unknown,
+        "lease_lost",
+        "the dispatcher did not come back",
+    );
     let (mut ended, mut again) = (Vec::new(), Vec::new());
     for (claim, passed) in &expired {
         match settle_expired(claim, *passed, database_now) {
@@ -77,7 +81,11 @@ pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
     tracing::info!(rows = expired.len(), "leases had run out");
     shared.bells.after(&left);
     shared.bells.dispatch.notify_one();
-    Ok(if expired.len() >= BATCH.unsigned_abs() as usize { Round::Full } else { Round::Worked })
+    Ok(if expired.len() >= BATCH.unsigned_abs() as usize {
+        Round::Full
+    } else {
+        Round::Worked
+    })
 }
 
 /// Partitions for the days ahead; twice without harm.

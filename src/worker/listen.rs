@@ -50,7 +50,10 @@ async fn session(shared: &Shared, url: &str) -> Result<(), StoreError> {
             Err(_silence) => {
                 // A half-open connection answers nothing: this statement finds out.
                 let ping = sqlx::query("select 1").execute(&mut listener);
-                if tokio::time::timeout(Duration::from_secs(5), ping).await.is_err() {
+                if tokio::time::timeout(Duration::from_secs(5), ping)
+                    .await
+                    .is_err()
+                {
                     return Ok(());
                 }
             }
@@ -95,7 +98,10 @@ pub(crate) async fn watch_hint(shared: Shared, end: CancellationToken) {
             }
         }
         let quiet = tokio::sync::Notify::new();
-        if !pace.wait(&round.map(|_| super::Round::Idle), &quiet, &end).await {
+        if !pace
+            .wait(&round.map(|_| super::Round::Idle), &quiet, &end)
+            .await
+        {
             return;
         }
     }

@@ -88,11 +88,18 @@ impl Matcher {
     ) -> StoreResult<Round> {
         let mut worked = Round::Idle;
         for (bucket, person) in people {
-            let only = Only { bucket, person, give_up: false };
+            let only = Only {
+                bucket,
+                person,
+                give_up: false,
+            };
             let outcome = self.attempt(connection, scope, Some(&only)).await;
             let outcome = match outcome {
                 Err((error, _)) if error.remedy() == Remedy::Isolate => {
-                    let last = Only { give_up: true, ..only };
+                    let last = Only {
+                        give_up: true,
+                        ..only
+                    };
                     self.attempt(connection, scope, Some(&last)).await
                 }
                 other => other,
@@ -132,14 +139,18 @@ impl Matcher {
                 queue.truncate(if only.give_up { 1 } else { queue.len() });
             }
             if only.is_some_and(|only| only.give_up) {
-                let note = json!([{"outcome": "error", "reason": "the event could not be handled"}]);
+                let note =
+                    json!([{"outcome": "error", "reason": "the event could not be handled"}]);
                 let now = queue.first().map_or(executions::BEGINNING, |e| e.now);
                 let lost: Vec<_> = queue.iter().map(|e| (e, Some(note.clone()))).collect();
                 events::log(&mut tx, &lost, now).await?;
                 tx.commit().await?;
                 return Ok((Round::Worked, Left::default(), false));
             }
-            people = queue.iter().filter_map(|e| Some((e.bucket, person(e)?))).collect();
+            people = queue
+                .iter()
+                .filter_map(|e| Some((e.bucket, person(e)?)))
+                .collect();
             people.sort_unstable();
             people.dedup();
             if queue.is_empty() {
@@ -201,15 +212,22 @@ async fn handle(
         let key = (claimed.execution.tenant, claimed.execution.contact);
         runs.entry(key).or_default().push(claimed);
     }
-    let mut kinds: Vec<(i32, &str)> =
-        queue.iter().map(|e| (e.tenant, e.event.kind.as_str())).collect();
+    let mut kinds: Vec<(i32, &str)> = queue
+        .iter()
+        .map(|e| (e.tenant, e.event.kind.as_str()))
+        .collect();
     kinds.sort_unstable();
     kinds.dedup();
     let listeners = events::listeners(connection, &kinds).await?;
     let listening: Vec<Version> = listeners.values().flatten().copied().collect();
-    let running = of.claimed.iter().map(|c| (c.execution.workflow, c.execution.version));
+    let running = of
+        .claimed
+        .iter()
+        .map(|c| (c.execution.workflow, c.execution.version));
     let people = queue.iter().filter_map(person);
-    shared.learn_tenants(connection, queue.iter().map(|e| e.tenant)).await?;
+    shared
+        .learn_tenants(connection, queue.iter().map(|e| e.tenant))
+        .await?;
     let mut stage = Stage::load(shared, connection, running, &listening, people).await?;
 
     let mut decided: Vec<Decided<'_>> = Vec::new();
@@ -227,7 +245,15 @@ async fn handle(
             }
             let versions = listeners.get(&(event.tenant, event.event.kind.clone()));
             for version in versions.into_iter().flatten() {
-                decide(&mut stage, *version, who, event, decided.len(), &mut notes, &mut wanted);
+                decide(
+                    &mut stage,
+                    *version,
+                    who,
+                    event,
+                    decided.len(),
+                    &mut notes,
+                    &mut wanted,
+                );
             }
             if wanted.last().is_some_and(|w| w.event == decided.len()) {
                 stopped.insert(who);
@@ -241,7 +267,12 @@ async fn handle(
     let logged: Vec<(&Queued, Option<Value>)> = decided
         .into_iter()
         .filter(|d| !person(d.event).is_some_and(|who| left.held.contains(&who)))
-        .map(|d| (d.event, (!d.notes.is_empty()).then_some(Value::Array(d.notes))))
+        .map(|d| {
+            (
+                d.event,
+                (!d.notes.is_empty()).then_some(Value::Array(d.notes)),
+            )
+        })
         .collect();
     let now = queue.first().map_or(executions::BEGINNING, |e| e.now);
     events::log(connection, &logged, now).await?;
@@ -273,15 +304,16 @@ fn decide(
     };
     let contact = stage.contact(who.0, who.1);
     for decision in matching::decide(&program, &event.event, contact, event.now) {
-        let note = |outcome: &str, reason: Value| {
-            json!({"workflow": program.workflow, "trigger": decision.trigger, "outcome": outcome, "reason": reason})
-        };
+        let note = |outcome: &str, reason: Value| json!({"workflow": program.workflow, "trigger": decision.trigger, "outcome": outcome, "reason": reason});
         match decision.outcome {
             TriggerOutcome::NotConfig => {}
             TriggerOutcome::Filtered { ref trace } => notes.push(note("filtered", trace.clone())),
             TriggerOutcome::SelfCaused => notes.push(note("ignored", "self_caused".into())),
             TriggerOutcome::BadKey { ref message } => {
-                notes.push(note("blocked", json!({"error": "bad_key", "message": message})));
+                notes.push(note(
+                    "blocked",
+                    json!({"error": "bad_key", "message": message}),
+                ));
             }
             TriggerOutcome::TooDeep => notes.push(note("ignored", "too_deep".into())),
             TriggerOutcome::Matched { ref key } => {
@@ -297,9 +329,11 @@ fn decide(
                         at: event.event.occurred_at,
                         envelope: events::envelope(&event.event),
                         priority: None,
-                        depth: event.event.cause.as_ref().map_or(0, |cause| {
-                            i32::try_from(cause.depth).unwrap_or(i32::MAX)
-                        }),
+                        depth: event
+                            .event
+                            .cause
+                            .as_ref()
+                            .map_or(0, |cause| i32::try_from(cause.depth).unwrap_or(i32::MAX)),
                         limit: rate_limit(&program, &decision.trigger),
                     },
                 });
@@ -312,9 +346,15 @@ fn decide(
 fn rate_limit(program: &crate::engine::program::Program, trigger: &str) -> Option<RateLimit> {
     let trigger = program.triggers.iter().find(|t| t.id == trigger)?;
     let window = trigger.time_window.map(|span| {
-        (i32::try_from(span.amount()).unwrap_or(i32::MAX), span.unit().to_string())
+        (
+            i32::try_from(span.amount()).unwrap_or(i32::MAX),
+            span.unit().to_string(),
+        )
     });
-    Some(RateLimit { count: i32::try_from(trigger.max_per_contact?).unwrap_or(i32::MAX), window })
+    Some(RateLimit {
+        count: i32::try_from(trigger.max_per_contact?).unwrap_or(i32::MAX),
+        window,
+    })
 }
 
 /// Enrols tenant by tenant and writes the outcomes into the events' notes.
@@ -332,7 +372,9 @@ async fn enroll_all(
         let now = decided[wanted[0].event].event.now;
         let candidates: Vec<Candidate> = wanted.iter().map(|w| w.candidate.clone()).collect();
         for outcome in enroll::enroll(connection, tenant, &candidates, now).await? {
-            let Some(one) = wanted.get(outcome.index) else { continue };
+            let Some(one) = wanted.get(outcome.index) else {
+                continue;
+            };
             any |= outcome.outcome == "enrolled";
             if let Some(note) = decided[one.event].notes.get_mut(one.note) {
                 note["outcome"] = outcome.outcome.into();

@@ -101,7 +101,9 @@ pub type Observer = Arc<dyn Fn(&[uuid::Uuid]) + Send + Sync>;
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -187,7 +189,10 @@ impl Shared {
     /// The tenant's name; empty where it has not been learnt.
     #[must_use]
     pub fn tenant_name(&self, tenant: i32) -> String {
-        let known = self.tenants.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known = self
+            .tenants
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         known.get(&tenant).cloned().unwrap_or_default()
     }
 
@@ -201,14 +206,23 @@ impl Shared {
         tenants: impl IntoIterator<Item = i32>,
     ) -> StoreResult<()> {
         let unknown: Vec<i32> = {
-            let known = self.tenants.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-            tenants.into_iter().filter(|t| !known.contains_key(t)).collect()
+            let known = self
+                .tenants
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            tenants
+                .into_iter()
+                .filter(|t| !known.contains_key(t))
+                .collect()
         };
         if unknown.is_empty() {
             return Ok(());
         }
         let names = store::clock::names(connection, &unknown).await?;
-        let mut known = self.tenants.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self
+            .tenants
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         known.extend(names);
         Ok(())
     }

@@ -28,7 +28,12 @@ impl Pace {
     /// A loop that polls at least every `longest`.
     #[must_use]
     pub fn new(name: &'static str, longest: Duration) -> Self {
-        Self { name, longest, poll: SHORTEST, errors: 0 }
+        Self {
+            name,
+            longest,
+            poll: SHORTEST,
+            errors: 0,
+        }
     }
 
     /// Waits as the last round asks for; false: the loop is to end.

@@ -33,7 +33,11 @@ impl Runner {
     /// A runner with nothing claimed yet.
     #[must_use]
     pub fn new(shared: Shared) -> Self {
-        Self { shared, watermark: Watermark::default(), put_off: HashMap::new() }
+        Self {
+            shared,
+            watermark: Watermark::default(),
+            put_off: HashMap::new(),
+        }
     }
 
     /// One claim and one commit.
@@ -47,9 +51,14 @@ impl Runner {
             return Ok(due);
         }
         // A look without a transaction: the table is empty but for moments.
-        let nothing = executions::claim_wakes(&mut connection, scope, 1).await?.is_empty();
-        let woken =
-            if nothing { Round::Idle } else { self.wakes(&mut connection, scope).await? };
+        let nothing = executions::claim_wakes(&mut connection, scope, 1)
+            .await?
+            .is_empty();
+        let woken = if nothing {
+            Round::Idle
+        } else {
+            self.wakes(&mut connection, scope).await?
+        };
         Ok(if due == Round::Idle { woken } else { due })
     }
 
@@ -59,15 +68,24 @@ impl Runner {
         let mut tx = connection.begin().await?;
         let claimed = executions::claim_due(&mut tx, scope, from, limit).await?;
         let full = i32::try_from(claimed.len()).is_ok_and(|n| n >= limit);
-        self.watermark.saw(&claimed, full && self.shared.settings.max_steps > 1);
+        self.watermark
+            .saw(&claimed, full && self.shared.settings.max_steps > 1);
         if claimed.is_empty() {
             return Ok(Round::Idle);
         }
-        let ids: Vec<(i16, Uuid)> =
-            claimed.iter().map(|c| (c.execution.bucket, c.execution.id)).collect();
-        let observed: Option<Vec<Uuid>> =
-            self.shared.observer.as_ref().map(|_| claimed.iter().map(|c| c.execution.contact).collect());
-        let work = claimed.into_iter().map(|c| (c, vec![Input::Time])).collect::<Vec<_>>();
+        let ids: Vec<(i16, Uuid)> = claimed
+            .iter()
+            .map(|c| (c.execution.bucket, c.execution.id))
+            .collect();
+        let observed: Option<Vec<Uuid>> = self
+            .shared
+            .observer
+            .as_ref()
+            .map(|_| claimed.iter().map(|c| c.execution.contact).collect());
+        let work = claimed
+            .into_iter()
+            .map(|c| (c, vec![Input::Time]))
+            .collect::<Vec<_>>();
         let done = match self.advance(&mut tx, &work).await {
             Ok(left) => tx.commit().await.map(|()| left).map_err(StoreError::from),
             Err(error) => {
@@ -97,8 +115,12 @@ impl Runner {
         connection: &mut PgConnection,
         work: &[(Claimed, Vec<Input>)],
     ) -> StoreResult<Left> {
-        let versions = work.iter().map(|(c, _)| (c.execution.workflow, c.execution.version));
-        let people = work.iter().map(|(c, _)| (c.execution.tenant, c.execution.contact));
+        let versions = work
+            .iter()
+            .map(|(c, _)| (c.execution.workflow, c.execution.version));
+        let people = work
+            .iter()
+            .map(|(c, _)| (c.execution.tenant, c.execution.contact));
         let tenants = work.iter().map(|(c, _)| c.execution.tenant);
         self.shared.learn_tenants(connection, tenants).await?;
         let mut stage = Stage::load(&self.shared, connection, versions, &[], people).await?;
@@ -110,13 +132,23 @@ impl Runner {
             }
             if !moved && claimed.execution.due_at.is_some_and(|at| at <= claimed.now) {
                 // Due, and the machine has nothing to say: only its parks decide when to look again.
-                let next = claimed.execution.state.branches.iter().filter_map(|b| b.park.as_ref());
-                let next = next.filter_map(|p| p.until.or(p.limit)).filter(|at| *at > claimed.now);
+                let next = claimed
+                    .execution
+                    .state
+                    .branches
+                    .iter()
+                    .filter_map(|b| b.park.as_ref());
+                let next = next
+                    .filter_map(|p| p.until.or(p.limit))
+                    .filter(|at| *at > claimed.now);
                 unmoved.push((claimed.execution.bucket, claimed.execution.id, next.min()));
             }
         }
         let left = stage.write(connection).await?;
-        let held = |c: &Claimed| left.held.contains(&(c.execution.tenant, c.execution.contact));
+        let held = |c: &Claimed| {
+            left.held
+                .contains(&(c.execution.tenant, c.execution.contact))
+        };
         for (claimed, _) in work.iter().filter(|(c, _)| held(c)) {
             let times = self.put_off.entry(claimed.execution.id).or_default();
             *times = (*times + 1).min(5);
@@ -158,18 +190,27 @@ impl Runner {
             let given = wakes.iter().map(|w| w.input.clone()).collect();
             work.push((claimed, given, wakes));
         }
-        let pairs: Vec<(Claimed, Vec<Input>)> =
-            work.iter().map(|(c, given, _): &(_, Vec<Input>, _)| (c.clone(), given.clone())).collect();
+        let pairs: Vec<(Claimed, Vec<Input>)> = work
+            .iter()
+            .map(|(c, given, _): &(_, Vec<Input>, _)| (c.clone(), given.clone()))
+            .collect();
         let left = self.advance(&mut tx, &pairs).await?;
         for (claimed, _, wakes) in work {
-            if !left.held.contains(&(claimed.execution.tenant, claimed.execution.contact)) {
+            if !left
+                .held
+                .contains(&(claimed.execution.tenant, claimed.execution.contact))
+            {
                 consumed.extend(wakes);
             }
         }
         executions::delete_wakes(&mut tx, &consumed).await?;
         tx.commit().await?;
         self.shared.bells.after(&left);
-        Ok(if consumed.is_empty() { Round::Idle } else { Round::Worked })
+        Ok(if consumed.is_empty() {
+            Round::Idle
+        } else {
+            Round::Worked
+        })
     }
 
     /// A batch failed as a whole: each execution alone, and the culprit is failed with its error (I-9).
@@ -219,7 +260,11 @@ impl Runner {
     ) -> StoreResult<()> {
         let mut tx = connection.begin().await?;
         for claimed in executions::claim_ids(&mut tx, scope, &[id]).await? {
-            let transition = failed(&claimed.execution, &error.class(), "the step's writes were refused");
+            let transition = failed(
+                &claimed.execution,
+                &error.class(),
+                "the step's writes were refused",
+            );
             let settled = Settled {
                 tenant: self.shared.tenant_name(claimed.execution.tenant),
                 execution: claimed.execution,
@@ -244,7 +289,11 @@ pub(crate) struct Watermark {
 
 impl Default for Watermark {
     fn default() -> Self {
-        Self { at: BEGINNING, since: Monotonic::now(), scope: None }
+        Self {
+            at: BEGINNING,
+            since: Monotonic::now(),
+            scope: None,
+        }
     }
 }
 
@@ -266,6 +315,10 @@ impl Watermark {
     }
 
     pub(crate) fn move_to(&mut self, last: Option<Instant>, keep: bool) {
-        self.at = if keep { last.unwrap_or(BEGINNING) } else { BEGINNING };
+        self.at = if keep {
+            last.unwrap_or(BEGINNING)
+        } else {
+            BEGINNING
+        };
     }
 }

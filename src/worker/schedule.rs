@@ -18,5 +18,9 @@ pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
     }
     shared.bells.matching.notify_one();
     shared.bells.outside.notify_one();
-    Ok(if taken >= BATCH.unsigned_abs().into() { Round::Full } else { Round::Worked })
+    Ok(if taken >= BATCH.unsigned_abs().into() {
+        Round::Full
+    } else {
+        Round::Worked
+    })
 }

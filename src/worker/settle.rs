@@ -31,10 +31,16 @@ pub(crate) enum Settlement {
 pub(crate) fn settle(claim: &Claim, reply: &Reply, now: Instant) -> Settlement {
     let retry = retry_of(claim);
     let attempt = u32::from(claim.attempt.unsigned_abs());
-    let named = reply.error.as_deref().is_some_and(|error| retry.names(error));
+    let named = reply
+        .error
+        .as_deref()
+        .is_some_and(|error| retry.names(error));
     let again = || {
         let wait = retry.delay(attempt, seed(claim));
-        Settlement::Again { after: wait.max(reply.retry_after.unwrap_or_default()), uncounted: false }
+        Settlement::Again {
+            after: wait.max(reply.retry_after.unwrap_or_default()),
+            uncounted: false,
+        }
     };
     let more = retry.retries_after(attempt);
     match reply.verdict {
@@ -42,9 +48,10 @@ pub(crate) fn settle(claim: &Claim, reply: &Reply, now: Instant) -> Settlement {
         Verdict::Rejected if named && more => again(),
         Verdict::Rejected => Settlement::End(Ended::Failed),
         // Our own lateness, not the provider's: given back whole.
-        Verdict::NotSent if reply.error.as_deref() == Some("deadline") => {
-            Settlement::Again { after: Duration::ZERO, uncounted: true }
-        }
+        Verdict::NotSent if reply.error.as_deref() == Some("deadline") => Settlement::Again {
+            after: Duration::ZERO,
+            uncounted: true,
+        },
         Verdict::NotSent | Verdict::Retryable if more && in_window(claim, now) => again(),
         Verdict::NotSent | Verdict::Retryable => Settlement::End(Ended::Failed),
         Verdict::Unknown => match claim.policy {
@@ -59,12 +66,16 @@ pub(crate) fn settle(claim: &Claim, reply: &Reply, now: Instant) -> Settlement {
 pub(crate) fn settle_expired(claim: &Claim, passed: bool, now: Instant) -> Settlement {
     let retry = retry_of(claim);
     let attempt = u32::from(claim.attempt.unsigned_abs());
-    let again = Settlement::Again { after: retry.delay(attempt, seed(claim)), uncounted: false };
+    let again = Settlement::Again {
+        after: retry.delay(attempt, seed(claim)),
+        uncounted: false,
+    };
     match claim.policy {
         // Before the barrier nothing can have left.
-        Policy::Hold | Policy::Reconcile if !passed => {
-            Settlement::Again { after: Duration::ZERO, uncounted: true }
-        }
+        Policy::Hold | Policy::Reconcile if !passed => Settlement::Again {
+            after: Duration::ZERO,
+            uncounted: true,
+        },
         Policy::Dedupe if in_window(claim, now) && retry.retries_after(attempt) => again,
         Policy::Retry if retry.retries_after(attempt) => again,
         _ => Settlement::End(Ended::Unknown),
@@ -87,5 +98,7 @@ fn seed(claim: &Claim) -> u64 {
 /// A dedupe row is repeated only while the provider still remembers its key.
 fn in_window(claim: &Claim, now: Instant) -> bool {
     claim.policy != Policy::Dedupe
-        || claim.first_at.is_none_or(|first| now.signed_duration_since(first) < DEDUPE_WINDOW)
+        || claim
+            .first_at
+            .is_none_or(|first| now.signed_duration_since(first) < DEDUPE_WINDOW)
 }

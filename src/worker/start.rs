@@ -29,8 +29,13 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 5] =
-        [Role::Match, Role::Run, Role::Dispatch, Role::Schedule, Role::Janitor];
+    pub const ALL: [Role; 5] = [
+        Role::Match,
+        Role::Run,
+        Role::Dispatch,
+        Role::Schedule,
+        Role::Janitor,
+    ];
 
     /// The word on the command line.
     #[must_use]
@@ -55,10 +60,13 @@ impl FromStr for Role {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|role| role.as_str() == word.trim()).ok_or_else(|| {
-            let known: Vec<&str> = Self::ALL.iter().map(|role| role.as_str()).collect();
-            format!("`{word}` is no role; the roles are {}", known.join(", "))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|role| role.as_str() == word.trim())
+            .ok_or_else(|| {
+                let known: Vec<&str> = Self::ALL.iter().map(|role| role.as_str()).collect();
+                format!("`{word}` is no role; the roles are {}", known.join(", "))
+            })
     }
 }
 
@@ -87,7 +95,9 @@ impl Everyone {
         }
         let mut connection: PoolConnection<_> = self.shared.pool.acquire().await?;
         let clocked = clock::clocked(&mut connection).await?;
-        let scope = Scope::Everyone { except: clocked.into_iter().map(|c| c.tenant).collect() };
+        let scope = Scope::Everyone {
+            except: clocked.into_iter().map(|c| c.tenant).collect(),
+        };
         *seen = Some((std::time::Instant::now(), scope.clone()));
         Ok(scope)
     }
@@ -99,7 +109,10 @@ impl Worker {
     pub fn start(shared: &Shared, roles: &[Role], listen_url: Option<String>) -> Self {
         let end = CancellationToken::new();
         let mut loops = JoinSet::new();
-        let everyone = Everyone { shared: shared.clone(), seen: Arc::default() };
+        let everyone = Everyone {
+            shared: shared.clone(),
+            seen: Arc::default(),
+        };
         let settings = shared.settings.clone();
         for role in roles {
             match role {
@@ -112,7 +125,12 @@ impl Worker {
                     for n in 0..settings.matchers {
                         let from = 1024 * n / settings.matchers;
                         let from = i16::try_from(from).unwrap_or(0);
-                        loops.spawn(match_loop(shared.clone(), everyone.clone(), end.clone(), from));
+                        loops.spawn(match_loop(
+                            shared.clone(),
+                            everyone.clone(),
+                            end.clone(),
+                            from,
+                        ));
                     }
                 }
                 Role::Dispatch => {
@@ -135,7 +153,11 @@ impl Worker {
             loops.spawn(listen::arm(shared.clone(), end.clone()));
             loops.spawn(listen::listen(shared.clone(), url, end.clone()));
         }
-        Self { end, loops, drain: settings.drain }
+        Self {
+            end,
+            loops,
+            drain: settings.drain,
+        }
     }
 
     /// Tells the loops to end: open transactions finish, sends in flight are finished, nothing new is claimed.
@@ -233,8 +255,9 @@ async fn partition_loop(shared: Shared, end: CancellationToken) {
     let mut pace = Pace::new("partitions", Duration::from_secs(600));
     let quiet = tokio::sync::Notify::new();
     loop {
-        let round: Result<Round, StoreError> =
-            janitor::keep_partitions(&shared).await.map(|()| Round::Idle);
+        let round: Result<Round, StoreError> = janitor::keep_partitions(&shared)
+            .await
+            .map(|()| Round::Idle);
         if !pace.wait(&round, &quiet, &end).await {
             return;
         }

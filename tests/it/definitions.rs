@@ -165,7 +165,7 @@ fn the_schema_refuses_what_its_dispatch_can_see() {
 
 #[test]
 fn the_catalog_describes_everything() {
-    let catalog = schema::describe();
+    let catalog = waypost::catalog::describe();
     for (list, least) in [
         ("triggers", 15),
         ("actions", 17),

@@ -3,6 +3,12 @@
 
 mod support;
 
+mod cli;
+mod cli_operate;
+mod cli_serve;
+mod definitions;
 mod demo;
+mod enrolment;
 mod journey;
 mod queries;
+mod verify;

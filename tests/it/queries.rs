@@ -43,8 +43,15 @@ fn every_query_says_who_uses_it_what_it_locks_and_by_which_index() {
         for word in ["-- used by:", "-- locks:", "-- index:"] {
             assert!(text.contains(word), "{file} lacks `{word}`");
         }
-        let name = file.rsplit('/').next().unwrap().trim_end_matches(".sql").to_owned();
-        let used = walk("src").iter().any(|source| source.contains(&format!("\"{name}\"")));
+        let name = file
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .trim_end_matches(".sql")
+            .to_owned();
+        let used = walk("src")
+            .iter()
+            .any(|source| source.contains(&format!("\"{name}\"")));
         assert!(used, "{file} is used nowhere");
     }
 }

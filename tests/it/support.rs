@@ -7,7 +7,9 @@ use serde_json::Value;
 use sqlx::{Executor, PgConnection, Row};
 use uuid::Uuid;
 use waypost::{
+    catalog::parse,
     connect::{Connectors, NoSecrets, memory::Memory},
+    engine::program::{Numbers, Program, TenantInfo},
     store::install::{self, Options},
     testing::TestDb,
     worker::{Shared, WorkerSettings, drive::Driver},
@@ -29,7 +31,9 @@ pub fn start() -> DateTime<Utc> {
 /// A migrated database.
 pub async fn database(name: &str) -> TestDb {
     TestDb::with_migrator(name, "waypost", async |c: &mut PgConnection| {
-        install::migrate(c, Options { crm: true }, &|_| {}).await.map(drop)
+        install::migrate(c, Options { crm: true }, &|_| {})
+            .await
+            .map(drop)
     })
     .await
 }
@@ -44,19 +48,25 @@ impl House {
     pub async fn with(name: &str, settings: WorkerSettings) -> House {
         let db = database(name).await;
         let mut c = db.connect().await;
-        let tenant: i32 =
-            sqlx::query_scalar("insert into waypost.tenants (name, clock) values ('t', $1) returning id")
-                .bind(start())
-                .fetch_one(&mut c)
-                .await
-                .unwrap();
+        let tenant: i32 = sqlx::query_scalar(
+            "insert into waypost.tenants (name, clock) values ('t', $1) returning id",
+        )
+        .bind(start())
+        .fetch_one(&mut c)
+        .await
+        .unwrap();
         let sink = Arc::new(Memory::new());
         let mut connectors = Connectors::default();
         for action in ["send_email", "webhook", "http_request"] {
             connectors = connectors.with(action, sink.clone());
         }
         let shared = Shared::new(&db.url(), connectors, Arc::new(NoSecrets), settings).unwrap();
-        House { db, shared, sink, tenant }
+        House {
+            db,
+            shared,
+            sink,
+            tenant,
+        }
     }
 
     /// Drives the tenant's clock.
@@ -109,4 +119,82 @@ pub async fn path(c: &mut PgConnection, execution: Uuid) -> Vec<(String, String,
 /// Value of a JSON text.
 pub fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
+}
+
+/// Publishes a definition the way `deploy` does.
+pub async fn publish(house: &House, c: &mut PgConnection, text: &str) {
+    let source = parse::read(text, "test.json").unwrap();
+    let info = TenantInfo {
+        name: "t".into(),
+        timezone: chrono_tz::UTC,
+    };
+    let program = Program::compile(
+        &source.definition,
+        Numbers {
+            workflow: 1,
+            version: 1,
+        },
+        &info,
+    )
+    .unwrap();
+    let id: i32 = sqlx::query_scalar(
+        "insert into waypost.workflows (tenant_id, slug, name, status, needs_ledger, reenroll_amount, reenroll_unit)
+         values ($1, $2, $2, 'active', $3, 7, 'days') returning id",
+    )
+    .bind(house.tenant)
+    .bind(&source.definition.id)
+    .bind(program.rules().needs_ledger)
+    .fetch_one(&mut *c)
+    .await
+    .unwrap();
+    sqlx::query(
+        "insert into waypost.versions (workflow_id, version, tenant_id, definition, steps, goals, checksum)
+         values ($1, 1, $2, $3, $4, $5, 'x')",
+    )
+    .bind(id)
+    .bind(house.tenant)
+    .bind(&source.value)
+    .bind(program.step_ids())
+    .bind(program.goal_ids())
+    .execute(&mut *c)
+    .await
+    .unwrap();
+    sqlx::query("update waypost.workflows set version = 1 where id = $1")
+        .bind(id)
+        .execute(&mut *c)
+        .await
+        .unwrap();
+    for trigger in &program.triggers {
+        sqlx::query(
+            "insert into waypost.trigger_index (tenant_id, event_type, workflow_id, trigger_id, version)
+             values ($1, $2, $3, $4, 1)",
+        )
+        .bind(house.tenant)
+        .bind(&trigger.kind)
+        .bind(id)
+        .bind(&trigger.id)
+        .execute(&mut *c)
+        .await
+        .unwrap();
+    }
+    for (kind, field) in program.interests() {
+        sqlx::query("insert into waypost.interests values ($1, $2, $3, $4, 1)")
+            .bind(house.tenant)
+            .bind(kind)
+            .bind(field)
+            .bind(id)
+            .execute(&mut *c)
+            .await
+            .unwrap();
+    }
+}
+
+/// The contact leaves the checkout form.
+pub async fn abandon(c: &mut PgConnection, contact: Uuid) {
+    sqlx::query("select waypost.emit('form.abandoned', $1, $2)")
+        .bind(contact)
+        .bind(json(r#"{"formId": "checkout-form"}"#))
+        .execute(c)
+        .await
+        .unwrap();
 }

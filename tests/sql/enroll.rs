@@ -357,3 +357,34 @@ async fn an_event_has_one_id_for_one_dedupe_key() {
     .await;
     assert_eq!(code, "WP001");
 }
+
+#[tokio::test]
+async fn sets_in_opposite_orders_do_not_deadlock() {
+    let (database, mut db) = installed("enroll_orders").await;
+    run(&mut db, "insert into crm.contacts (email) select g || '@example.com' from generate_series(1, 300) g").await;
+    workflow(&mut db, "default", "plain", "").await;
+    workflow(
+        &mut db,
+        "default",
+        "ledger",
+        "needs_ledger = true, limit_count = 1, allow_multiple = true",
+    )
+    .await;
+    let sessions = (0..8).map(|n| {
+        let (database, order) = (&database, if n % 2 == 0 { "asc" } else { "desc" });
+        async move {
+            let mut session = connect(database, OWNER).await;
+            for slug in ["plain", "ledger"] {
+                run(&mut session, &format!("select waypost.enroll_many('{slug}', (select array_agg(id order by id {order}) from crm.contacts))")).await;
+            }
+            session.close().await.expect("the session ends");
+        }
+    });
+    join_all(sessions).await;
+    let live = rows(
+        &mut db,
+        "select workflow || ' ' || count(*) from waypost.executions group by workflow order by 1",
+    )
+    .await;
+    assert_eq!(live, ["ledger 300", "plain 300"]);
+}

@@ -21,9 +21,7 @@ fn lint(folder: &str, name: &str, text: &str) -> Vec<&'static str> {
         .split("create ")
         .filter(|part| part.starts_with("function ") || part.starts_with("or replace function "));
     for function in functions {
-        let parsed = Regex::new(r"(?m)^return ")
-            .expect("a regex")
-            .is_match(function);
+        let parsed = function.contains("\nreturn ");
         if !parsed && !function.contains("set search_path = ") {
             wrong.push("search_path");
         }

@@ -144,7 +144,7 @@ impl<'t> Scanner<'t> {
                 }
             }
         }
-        Inside::Map(members)
+        Inside::map(members)
     }
 
     /// A string in quotes, its escapes resolved.

@@ -164,7 +164,7 @@ impl<'t> Reader<'t> {
             }
             Event::MappingStart(anchor, _) => {
                 let (members, lines) = self.map()?;
-                (anchor, Value::Object(members), Inside::Map(lines))
+                (anchor, Value::Object(members), Inside::map(lines))
             }
             _ => return Err(YamlError::new(place, "a value is missing here")),
         };

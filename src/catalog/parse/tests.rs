@@ -121,6 +121,20 @@ fn limits_hold() {
     assert_eq!((findings.list.len(), findings.more), (100, 202));
 }
 
+/// Many keys, many problems: placing them is not quadratic.
+#[test]
+fn a_file_full_of_unknown_fields_is_told_at_once() {
+    let text: String = (0..40_000).map(|i| format!("k{i}: 1\n")).collect();
+    let begun = std::time::Instant::now();
+    let findings = read(&text, "x.yaml").unwrap_err();
+    assert_eq!((findings.list.len(), findings.more), (100, 39_902));
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(30),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
 #[test]
 fn null_says_the_same_as_absence_and_yaml_the_same_as_json() {
     let json = read(r#"{"id":"w","name":null,"goals":null,"actions":[{"id":"a","type":"delay","timeout":null}]}"#, "x.json").unwrap();

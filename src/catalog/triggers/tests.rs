@@ -36,6 +36,16 @@ fn the_table_is_sorted_unique_and_of_known_types() {
         assert_eq!(entry(row.kind).unwrap().kind, row.kind);
         assert!((row.compile)(None).is_ok(), "{} needs no config", row.kind);
         let schema = (row.schema)();
+        let docs = schema.as_value()["description"]
+            .as_str()
+            .unwrap_or_default();
+        for section in ["## Fires when", "## Example", "## Data"] {
+            assert!(
+                docs.contains(section),
+                "{} has no section {section}",
+                row.kind
+            );
+        }
         for (name, field) in schema.as_value()["properties"]
             .as_object()
             .into_iter()
@@ -321,6 +331,23 @@ fn discriminators_plans_and_subjects() {
     assert_eq!(subject(json!({"paymentId": "p1"})).as_deref(), Some("p1"));
     assert_eq!(subject(json!({"paymentId": 12})).as_deref(), Some("12"));
     assert_eq!(subject(json!({})), None);
+}
+
+/// The example in each trigger's documentation is a trigger that compiles.
+#[test]
+fn documented_examples_compile() {
+    for row in ALL {
+        let schema = (row.schema)();
+        let docs = schema.as_value()["description"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let (_, example) = docs.split_once("## Example").unwrap();
+        let example = example.split('`').nth(1).unwrap_or_default();
+        let trigger: workflow::Trigger = serde_json::from_str(example).unwrap();
+        assert_eq!(trigger.kind, row.kind);
+        assert!(trigger::compile(&trigger).is_ok(), "{example}");
+    }
 }
 
 #[test]

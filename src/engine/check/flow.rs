@@ -65,7 +65,7 @@ impl Flow {
         let edges = self.edges();
         let moving = |from: usize| {
             let mut seen = vec![false; edges.len()];
-            let mut open: Vec<usize> = edges[from].iter().copied().collect();
+            let mut open: Vec<usize> = edges[from].clone();
             while let Some(step) = open.pop() {
                 if !self.stops[step] && !std::mem::replace(&mut seen[step], true) {
                     open.extend(&edges[step]);

@@ -63,10 +63,11 @@ impl Walk<'_, '_> {
             if let Ok(template) = Template::compile(text) {
                 template.reads(&mut reads);
             }
-        } else if condition && key == "field" {
-            if let Ok(field) = Path::parse(text) {
-                reads.add(&field);
-            }
+        } else if condition
+            && key == "field"
+            && let Ok(field) = Path::parse(text)
+        {
+            reads.add(&field);
         }
         let plain = !is_template(text) && !text.is_empty() && is_credential(path, key);
         if plain || TOKEN.is_match(text) {

@@ -74,7 +74,8 @@ fn steps() {
     for (steps, want) in rows {
         let mut want: Vec<String> = want.iter().map(|line| (*line).to_owned()).collect();
         let mut found = codes_of(with(steps.clone()), &Known::default());
-        (want.sort(), found.sort());
+        want.sort();
+        found.sort();
         assert_eq!(found, want, "{steps}");
     }
 }

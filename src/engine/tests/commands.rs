@@ -94,3 +94,28 @@ fn a_paused_execution_settles_but_does_not_go_on() {
     run.go();
     assert_eq!(run.ex.status, Status::Waiting);
 }
+
+#[test]
+fn a_retried_arm_still_meets_at_its_join() {
+    let program = program(&steps(json!([
+        { "id": "fork", "type": "parallel", "config": { "branches": ["a", "b"] } },
+        set("a", json!(1), &["join"]),
+        { "id": "b", "type": "send_email", "onSuccess": ["join"], "config": { "subject": "s", "body": "b" } },
+        { "id": "join", "type": "update_variable", "join": "all", "onSuccess": ["end"],
+          "config": { "name": "n", "operation": "increment" } },
+        set("end", json!(1), &[]),
+    ])));
+    let mut run = Run::new(&program, fields());
+    run.go();
+    assert_eq!(
+        (run.ex.status, run.ex.state.forks.len()),
+        (Status::Failed, 1)
+    );
+    run.contact.set("email", json!("a@b.c"));
+    run.command(Command::Retry { step: None });
+    run.reply(ReplyOutcome::Sent, None);
+    assert_eq!(
+        (run.ex.status, run.var("n"), run.var("end")),
+        (Status::Completed, &json!(1), &json!(1))
+    );
+}

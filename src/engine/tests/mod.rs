@@ -1,9 +1,11 @@
 //! A small kit for tests of the machine: one execution, its contact and a clock that is moved by hand.
 
+mod actions;
 mod commands;
 mod joins;
 mod path;
 mod properties;
+mod triggers;
 mod watches;
 
 use chrono::Duration;
@@ -210,11 +212,11 @@ impl<'p> Run<'p> {
     }
 
     pub(super) fn sends(&self) -> Vec<&Send> {
-        let send = |effect| match effect {
-            &Effect::Send(ref send) => Some(send),
+        let sends = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Send(send) => Some(send),
             _ => None,
-        };
-        self.effects.iter().filter_map(send).collect()
+        });
+        sends.collect()
     }
 
     /// History in short: `step:completed wait`, `execution:completed`.

@@ -1,13 +1,4 @@
 //! `contact.created`: a contact came into being.
-//!
-//! ## Fires when
-//! A contact is added, by hand, by a form, by an import or through the API.
-//!
-//! ## Example
-//! `{ "type": "contact.created", "config": { "source": "import" } }`
-//!
-//! ## Data
-//! The new contact's fields, `source`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +6,16 @@ use serde::Deserialize;
 use crate::catalog::trigger::{TriggerConfig, Words, among};
 use crate::model::transition::Event;
 
-/// Config of `contact.created`.
+/// A contact came into being.
+///
+/// ## Fires when
+/// A contact is added, by hand, by a form, by an import or through the API.
+///
+/// ## Example
+/// `{ "type": "contact.created", "config": { "source": "import" } }`
+///
+/// ## Data
+/// The new contact's fields, `source`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Created {

@@ -1,13 +1,4 @@
 //! `contact.dnd.changed`: a contact asked not to be disturbed, or to be again.
-//!
-//! ## Fires when
-//! The do-not-disturb switch of a channel changes.
-//!
-//! ## Example
-//! `{ "type": "contact.dnd.changed", "config": { "channel": "sms", "state": "on" } }`
-//!
-//! ## Data
-//! `channel` (`all`, `email`, `sms`, `call`, `whatsapp`), `old`, `new`, `reason`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -26,7 +17,16 @@ pub enum DndState {
     Off,
 }
 
-/// Config of `contact.dnd.changed`.
+/// A contact asked not to be disturbed, or to be again.
+///
+/// ## Fires when
+/// The do-not-disturb switch of a channel changes.
+///
+/// ## Example
+/// `{ "type": "contact.dnd.changed", "config": { "channel": "sms", "state": "on" } }`
+///
+/// ## Data
+/// `channel` (`all`, `email`, `sms`, `call`, `whatsapp`), `old`, `new`, `reason`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DndChanged {

@@ -1,13 +1,4 @@
 //! `contact.field.changed`: one field of a contact changed.
-//!
-//! ## Fires when
-//! A field of a contact, built-in or custom, gets another value; once for each field.
-//!
-//! ## Example
-//! `{ "type": "contact.field.changed", "config": { "field": "lifecycleStage", "to": "customer" } }`
-//!
-//! ## Data
-//! `field` (its column, or the custom field's name), `old`, `new`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,7 +18,16 @@ pub enum Became {
     Empty,
 }
 
-/// Config of `contact.field.changed`.
+/// One field of a contact changed.
+///
+/// ## Fires when
+/// A field of a contact, built-in or custom, gets another value; once for each field.
+///
+/// ## Example
+/// `{ "type": "contact.field.changed", "config": { "field": "lifecycleStage", "to": "customer" } }`
+///
+/// ## Data
+/// `field` (its column, or the custom field's name), `old`, `new`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FieldChanged {

@@ -1,13 +1,4 @@
 //! `contact.tag.added`: a tag was put on a contact.
-//!
-//! ## Fires when
-//! A tag is put on a contact, by hand, by a workflow or in SQL; once for each tag.
-//!
-//! ## Example
-//! `{ "type": "contact.tag.added", "config": { "tag": "vip" } }`
-//!
-//! ## Data
-//! `tag`, `tags` (all that the contact has afterwards).
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +6,16 @@ use serde::Deserialize;
 use crate::catalog::trigger::{TriggerConfig, Words, text};
 use crate::model::transition::Event;
 
-/// Config of `contact.tag.added`.
+/// A tag was put on a contact.
+///
+/// ## Fires when
+/// A tag is put on a contact, by hand, by a workflow or in SQL; once for each tag.
+///
+/// ## Example
+/// `{ "type": "contact.tag.added", "config": { "tag": "vip" } }`
+///
+/// ## Data
+/// `tag`, `tags` (all that the contact has afterwards).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TagAdded {

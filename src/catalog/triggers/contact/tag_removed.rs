@@ -1,13 +1,4 @@
 //! `contact.tag.removed`: a tag was taken off a contact.
-//!
-//! ## Fires when
-//! A tag is taken off a contact, by hand, by a workflow or in SQL; once for each tag.
-//!
-//! ## Example
-//! `{ "type": "contact.tag.removed", "config": { "tag": "vip" } }`
-//!
-//! ## Data
-//! `tag`, `tags` (all that the contact has afterwards).
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +6,16 @@ use serde::Deserialize;
 use crate::catalog::trigger::{TriggerConfig, Words, text};
 use crate::model::transition::Event;
 
-/// Config of `contact.tag.removed`.
+/// A tag was taken off a contact.
+///
+/// ## Fires when
+/// A tag is taken off a contact, by hand, by a workflow or in SQL; once for each tag.
+///
+/// ## Example
+/// `{ "type": "contact.tag.removed", "config": { "tag": "vip" } }`
+///
+/// ## Data
+/// `tag`, `tags` (all that the contact has afterwards).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TagRemoved {

@@ -1,13 +1,4 @@
 //! `contact.updated`: fields of a contact changed.
-//!
-//! ## Fires when
-//! One statement changes one or more fields of a contact; once for all of them.
-//!
-//! ## Example
-//! `{ "type": "contact.updated", "config": { "fields": ["email", "phone"] } }`
-//!
-//! ## Data
-//! `changed`: `{ <field>: { "old", "new" } }`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,7 +8,16 @@ use crate::catalog::trigger::{TriggerConfig, Words};
 use crate::catalog::triggers::contact::same_field;
 use crate::model::transition::Event;
 
-/// Config of `contact.updated`.
+/// Fields of a contact changed.
+///
+/// ## Fires when
+/// One statement changes one or more fields of a contact; once for all of them.
+///
+/// ## Example
+/// `{ "type": "contact.updated", "config": { "fields": ["email", "phone"] } }`
+///
+/// ## Data
+/// `changed`: `{ <field>: { "old", "new" } }`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Updated {

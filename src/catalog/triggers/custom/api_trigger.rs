@@ -1,13 +1,4 @@
 //! `api.trigger`: a program called the API.
-//!
-//! ## Fires when
-//! A program posts to the API on behalf of a contact.
-//!
-//! ## Example
-//! `{ "type": "api.trigger", "config": { "name": "signup" } }`
-//!
-//! ## Data
-//! `name`, `caller`, `body`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +6,16 @@ use serde::Deserialize;
 use crate::catalog::trigger::{TriggerConfig, Words, among};
 use crate::model::transition::Event;
 
-/// Config of `api.trigger`.
+/// A program called the API.
+///
+/// ## Fires when
+/// A program posts to the API on behalf of a contact.
+///
+/// ## Example
+/// `{ "type": "api.trigger", "config": { "name": "signup" } }`
+///
+/// ## Data
+/// `name`, `caller`, `body`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ApiTrigger {

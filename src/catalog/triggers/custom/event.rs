@@ -1,13 +1,4 @@
 //! `custom.event`: an event of the team's own, by name.
-//!
-//! ## Fires when
-//! The app emits `custom.event` with a `name`. (A type of your own, e.g. `order.shipped`, works as well.)
-//!
-//! ## Example
-//! `{ "type": "custom.event", "config": { "name": "trial-ended" } }`
-//!
-//! ## Data
-//! `name`, `properties`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +6,16 @@ use serde::Deserialize;
 use crate::catalog::trigger::{TriggerConfig, Words, among};
 use crate::model::transition::Event;
 
-/// Config of `custom.event`.
+/// An event of the team's own, by name.
+///
+/// ## Fires when
+/// The app emits `custom.event` with a `name`. (A type of your own, e.g. `order.shipped`, works as well.)
+///
+/// ## Example
+/// `{ "type": "custom.event", "config": { "name": "trial-ended" } }`
+///
+/// ## Data
+/// `name`, `properties`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CustomEvent {

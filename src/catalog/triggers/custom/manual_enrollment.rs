@@ -1,13 +1,4 @@
 //! `manual.enrollment`: somebody put the contact in by hand.
-//!
-//! ## Fires when
-//! An operator enrols a contact or a selection of them in this workflow.
-//!
-//! ## Example
-//! `{ "type": "manual.enrollment" }`
-//!
-//! ## Data
-//! `workflow`, `user`, `batchId`, `note`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +6,16 @@ use serde::Deserialize;
 use crate::catalog::trigger::{TriggerConfig, Words, among};
 use crate::model::transition::Event;
 
-/// Config of `manual.enrollment`.
+/// Somebody put the contact in by hand.
+///
+/// ## Fires when
+/// An operator enrols a contact or a selection of them in this workflow.
+///
+/// ## Example
+/// `{ "type": "manual.enrollment" }`
+///
+/// ## Data
+/// `workflow`, `user`, `batchId`, `note`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ManualEnrollment {

@@ -1,13 +1,4 @@
 //! `webhook.received`: another system called an inbound hook.
-//!
-//! ## Fires when
-//! A request comes to `/hooks/<token>` and passes its verification.
-//!
-//! ## Example
-//! `{ "type": "webhook.received", "config": { "hook": "shop" } }`
-//!
-//! ## Data
-//! `hook` (its name), `headers`, `query`, `body`, `ip`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +6,16 @@ use serde::Deserialize;
 use crate::catalog::trigger::{TriggerConfig, Words, among};
 use crate::model::transition::Event;
 
-/// Config of `webhook.received`.
+/// Another system called an inbound hook.
+///
+/// ## Fires when
+/// A request comes to `/hooks/<token>` and passes its verification.
+///
+/// ## Example
+/// `{ "type": "webhook.received", "config": { "hook": "shop" } }`
+///
+/// ## Data
+/// `hook` (its name), `headers`, `query`, `body`, `ip`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WebhookReceived {

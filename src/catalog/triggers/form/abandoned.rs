@@ -1,15 +1,4 @@
 //! `form.abandoned`: a form was begun and not sent in.
-//!
-//! ## Fires when
-//! A contact begins a form and does not submit it within `abandonmentTime`. Submitting it cancels the
-//! timer. Without `abandonmentTime` nothing is planned, and only events of this type that come from
-//! outside match; those have happened already and do not wait.
-//!
-//! ## Example
-//! `{ "type": "form.abandoned", "config": { "formId": "checkout-form", "abandonmentTime": { "amount": 30, "unit": "minutes" } } }`
-//!
-//! ## Data
-//! `formId`, `sessionId`, `started_at`, `last_field`, `fields` (as far as they were filled).
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,7 +7,18 @@ use serde_json::{Value, json};
 use crate::catalog::trigger::{TriggerConfig, Words, among};
 use crate::model::{span::Span, transition::Event};
 
-/// Config of `form.abandoned`.
+/// A form was begun and not sent in.
+///
+/// ## Fires when
+/// A contact begins a form and does not submit it within `abandonmentTime`. Submitting it cancels the
+/// timer. Without `abandonmentTime` nothing is planned, and only events of this type that come from
+/// outside match; those have happened already and do not wait.
+///
+/// ## Example
+/// `{ "type": "form.abandoned", "config": { "formId": "checkout-form", "abandonmentTime": { "amount": 30, "unit": "minutes" } } }`
+///
+/// ## Data
+/// `formId`, `sessionId`, `startedAt`, `lastField`, `fields` (as far as they were filled).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Abandoned {

@@ -1,13 +1,4 @@
 //! `form.submitted`: a form was sent in.
-//!
-//! ## Fires when
-//! A visitor submits a form.
-//!
-//! ## Example
-//! `{ "type": "form.submitted", "config": { "formId": "newsletter" } }`
-//!
-//! ## Data
-//! `formId`, `submissionId`, `sessionId`, `fields`, `page`, `utm`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +6,16 @@ use serde::Deserialize;
 use crate::catalog::trigger::{TriggerConfig, Words, among};
 use crate::model::transition::Event;
 
-/// Config of `form.submitted`.
+/// A form was sent in.
+///
+/// ## Fires when
+/// A visitor submits a form.
+///
+/// ## Example
+/// `{ "type": "form.submitted", "config": { "formId": "newsletter" } }`
+///
+/// ## Data
+/// `formId`, `submissionId`, `sessionId`, `fields`, `page`, `utm`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Submitted {

@@ -1,13 +1,4 @@
 //! `payment.failed`: a payment did not go through.
-//!
-//! ## Fires when
-//! A payment fails. One execution for each payment.
-//!
-//! ## Example
-//! `{ "type": "payment.failed", "config": { "failureCode": "card_declined" } }`
-//!
-//! ## Data
-//! `paymentId`, `invoiceId`, `amount`, `currency`, `method`, `failureCode`, `attempt`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,7 +8,16 @@ use crate::catalog::trigger::{TriggerConfig, Words, among};
 use crate::catalog::triggers::payment::Range;
 use crate::model::transition::Event;
 
-/// Config of `payment.failed`.
+/// A payment did not go through.
+///
+/// ## Fires when
+/// A payment fails. One execution for each payment.
+///
+/// ## Example
+/// `{ "type": "payment.failed", "config": { "failureCode": "card_declined" } }`
+///
+/// ## Data
+/// `paymentId`, `invoiceId`, `amount`, `currency`, `method`, `failureCode`, `attempt`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Failed {

@@ -1,13 +1,4 @@
 //! `payment.refunded`: money went back.
-//!
-//! ## Fires when
-//! A payment is refunded, in full or in part. One execution for each payment.
-//!
-//! ## Example
-//! `{ "type": "payment.refunded", "config": { "refund": "full" } }`
-//!
-//! ## Data
-//! `paymentId`, `invoiceId`, `amount`, `currency`, `refundedAmount`, `reason`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,7 +18,16 @@ pub enum Refund {
     Partial,
 }
 
-/// Config of `payment.refunded`.
+/// Money went back.
+///
+/// ## Fires when
+/// A payment is refunded, in full or in part. One execution for each payment.
+///
+/// ## Example
+/// `{ "type": "payment.refunded", "config": { "refund": "full" } }`
+///
+/// ## Data
+/// `paymentId`, `invoiceId`, `amount`, `currency`, `refundedAmount`, `reason`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Refunded {

@@ -1,13 +1,4 @@
 //! `payment.successful`: money came in.
-//!
-//! ## Fires when
-//! A payment succeeds. One execution for each payment.
-//!
-//! ## Example
-//! `{ "type": "payment.successful", "config": { "minAmount": 50, "currency": "EUR" } }`
-//!
-//! ## Data
-//! `paymentId`, `invoiceId`, `amount`, `currency`, `method`, `product`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,7 +7,16 @@ use crate::catalog::trigger::{TriggerConfig, Words, among};
 use crate::catalog::triggers::payment::Range;
 use crate::model::transition::Event;
 
-/// Config of `payment.successful`.
+/// Money came in.
+///
+/// ## Fires when
+/// A payment succeeds. One execution for each payment.
+///
+/// ## Example
+/// `{ "type": "payment.successful", "config": { "minAmount": 50, "currency": "EUR" } }`
+///
+/// ## Data
+/// `paymentId`, `invoiceId`, `amount`, `currency`, `method`, `product`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Successful {

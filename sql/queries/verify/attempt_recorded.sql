@@ -1,0 +1,9 @@
+-- Nothing was sent that was not first recorded: what ended as sent, failed or unknown has its attempt (I-2).
+-- used by: app/verify.rs
+-- locks:   none
+-- index:   none
+select count(*)
+  from waypost.deliveries d
+ where ($1::int is null or d.tenant_id = $1)
+   and d.state in (3, 4, 5)
+   and (d.attempt < 1 or d.fence < 1 or d.first_at is null)

@@ -1,0 +1,14 @@
+-- Every outbox row, open or ended, was asked for by the history entry whose number it carries.
+-- used by: app/verify.rs
+-- locks:   none
+-- index:   bursts_pk, one probe an outbox row
+select count(*)
+  from (select bucket, execution_id, seq, tenant_id from waypost.sends
+        union all
+        select bucket, execution_id, seq, tenant_id from waypost.deliveries) s
+  left join lateral (
+    select b.kinds[s.seq - b.seq + 1] as kind
+      from waypost.bursts b
+     where b.bucket = s.bucket and b.execution_id = s.execution_id and b.seq <= s.seq
+     order by b.seq desc limit 1) h on true
+ where ($1::int is null or s.tenant_id = $1) and h.kind is distinct from 5

@@ -1,0 +1,91 @@
+//! Simulating a definition: no database, a virtual clock, no side effect.
+
+use std::path::PathBuf;
+
+use super::{
+    definitions::Checked,
+    error::{AppError, AppResult},
+};
+pub use crate::engine::simulate::{Row, Summary};
+use crate::{
+    engine::{
+        program::{Numbers, Program, TenantInfo},
+        simulate::{self, Options, Simulation},
+    },
+    model::execution::Instant,
+};
+
+/// What to simulate with.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// contacts.jsonl.
+    pub contacts: PathBuf,
+    /// events.jsonl; none: nothing happens but time.
+    pub events: Option<PathBuf>,
+    /// How outside actions end; none: well and empty.
+    pub results: Option<PathBuf>,
+    /// The window's start.
+    pub from: Option<Instant>,
+    /// The window's end, itself not in it.
+    pub until: Option<Instant>,
+    /// Other choices by visit; 0: those of production.
+    pub seed: u64,
+    /// The tenant's name, which derived ids take.
+    pub tenant: String,
+}
+
+/// Runs a checked definition; every row goes to `sink` in time order.
+///
+/// # Errors
+/// The definition has errors; a file cannot be read, by the number of its line.
+pub fn simulate(checked: &Checked, world: &World, sink: impl FnMut(Row)) -> AppResult<Summary> {
+    let source = checked
+        .source
+        .as_ref()
+        .filter(|_| checked.is_valid())
+        .ok_or_else(|| {
+            AppError::no(format!(
+                "{} cannot run: `waypost validate` says why",
+                checked.file
+            ))
+        })?;
+    let tenant = TenantInfo {
+        name: world.tenant.clone(),
+        timezone: chrono_tz::UTC,
+    };
+    let numbers = Numbers {
+        workflow: 1,
+        version: 1,
+    };
+    let program = Program::compile(&source.definition, numbers, &tenant)
+        .map_err(|problems| AppError::no(source.findings(problems).to_string()))?;
+    let contacts = read(&world.contacts, simulate::contacts)?;
+    let events = world
+        .events
+        .as_ref()
+        .map(|file| read(file, simulate::events))
+        .transpose()?;
+    let results = world
+        .results
+        .as_ref()
+        .map(|file| read(file, simulate::results))
+        .transpose()?;
+    let options = Options {
+        from: world.from,
+        until: world.until,
+        seed: world.seed,
+        results: results.unwrap_or_default(),
+    };
+    let programs = [program];
+    Ok(Simulation::new(&programs, contacts, options, sink).run(events.unwrap_or_default()))
+}
+
+fn read<T, E: std::fmt::Display>(
+    file: &PathBuf,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> AppResult<T> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| AppError::usage(format!("{name}: {error}")))?;
+    parse(&text).map_err(|error| AppError::usage(format!("{name}: {error}")))
+}

@@ -1,0 +1,166 @@
+//! What the store and the outside do with a transition, in a simulated world.
+
+use serde_json::{Value, json};
+
+use super::{Job, ResultLine, Row, Run, Simulation, input};
+use crate::{
+    engine::advance::{Burst, advance},
+    model::{
+        execution::{Execution, Status},
+        ids,
+        transition::{Admission, Cause, Effect, EntryKind, Input, Reply, Send, Transition},
+    },
+};
+
+impl<S: FnMut(Row)> Simulation<'_, S> {
+    /// Advances one execution and does what the store does with the transition.
+    pub(super) fn advance(&mut self, at: usize, input: &Input) {
+        let Some(mut run) = self.runs.get_mut(at).and_then(Option::take) else {
+            return;
+        };
+        let Some(whose) = self.contacts.get_mut(&run.ex.contact) else {
+            return;
+        };
+        let program = &self.programs[run.program];
+        let before = whose.contact.fields.clone();
+        let contact = &mut whose.contact;
+        let step = advance(program, &run.ex, contact, input, self.now, Burst::default());
+        let Some(step) = step else {
+            self.runs[at] = Some(run);
+            return;
+        };
+        self.report(&run, &step);
+        if let Some(Admission::Refused { detail }) = &step.admission {
+            self.summary.total_enrollments -= 1;
+            if let Some(whose) = self.contacts.get_mut(&run.ex.contact) {
+                let starts = whose.starts.entry(run.program).or_default();
+                starts.pop();
+            }
+            let reason = step
+                .reason
+                .as_deref()
+                .unwrap_or("entry_conditions")
+                .to_owned();
+            let (contact, id) = (run.ex.contact, run.ex.id);
+            self.blocked(run.program, contact, Some(id), &reason, detail.clone());
+        }
+        let cause = Cause {
+            execution: run.ex.id,
+            workflow: run.ex.workflow,
+            depth: run.ex.state.depth + 1,
+        };
+        if step
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Crm(_)))
+        {
+            self.tell_changes(run.ex.contact, &before, Some(&cause));
+        }
+        for effect in &step.effects {
+            if let Effect::Send(send) = effect {
+                let reply = self.answer(&run, send);
+                self.jobs.push_back(Job::Reply(at, reply));
+            }
+        }
+        let refused = matches!(step.admission, Some(Admission::Refused { .. }));
+        if step.status.is_final() {
+            self.ended(at, &run.ex, step.status, refused);
+            return;
+        }
+        run.ex.status = step.status;
+        run.ex.due_at = step.due_at;
+        run.ex.seq = step.seq;
+        run.ex.state = step.state;
+        if let Some(due) = run.ex.due_at {
+            self.plan(at, due);
+        }
+        self.runs[at] = Some(run);
+    }
+
+    pub(super) fn ended(&mut self, at: usize, ex: &Execution, status: Status, refused: bool) {
+        if let Some(whose) = self.contacts.get_mut(&ex.contact) {
+            whose.live.retain(|run| *run != at);
+        }
+        match status {
+            _ if refused => {}
+            Status::Completed => {
+                self.summary.completed_enrollments += 1;
+                let millis = (self.now - ex.enrolled_at).num_milliseconds();
+                self.completion_seconds += millis as f64 / 1_000.0;
+            }
+            Status::Exited => self.summary.exited_enrollments += 1,
+            Status::Failed => self.summary.failed_enrollments += 1,
+            _ => {}
+        }
+    }
+
+    /// The answer of the outside: what the results say, else ok and empty.
+    pub(super) fn answer(&self, run: &Run, send: &Send) -> Reply {
+        let program = &self.programs[run.program];
+        let step = &program.step_ids()[send.step as usize];
+        let contact = self.contacts.get(&run.ex.contact).map(|whose| &whose.id);
+        let fits = |line: &&ResultLine| {
+            line.workflow
+                .as_ref()
+                .is_none_or(|workflow| *workflow == program.workflow)
+                && line.step_id.as_ref().is_none_or(|id| id == step)
+                && line
+                    .contact_id
+                    .as_ref()
+                    .is_none_or(|id| Some(id) == contact)
+        };
+        match self.options.results.iter().find(fits) {
+            Some(line) => Reply {
+                seq: send.seq,
+                outcome: line.outcome,
+                response: line.response.clone(),
+                error: line.error.clone(),
+                message: line.message.clone(),
+            },
+            None => Reply {
+                seq: send.seq,
+                outcome: input::sent(),
+                response: Value::Null,
+                error: None,
+                message: None,
+            },
+        }
+    }
+
+    /// Tells what a transition did, entry by entry.
+    pub(super) fn report(&mut self, run: &Run, step: &Transition) {
+        let program = &self.programs[run.program];
+        let first = run.ex.seq;
+        for (seq, entry) in (first..).zip(&step.entries) {
+            let index = usize::try_from(entry.step).ok();
+            let mut step_id = index.and_then(|index| program.step_ids().get(index).cloned());
+            let mut detail = entry.result.clone();
+            match entry.kind {
+                EntryKind::GoalAchieved => {
+                    step_id = None;
+                    self.summary.goal_achievements += 1;
+                }
+                EntryKind::Dispatched => {
+                    let send = step.effects.iter().find_map(|effect| match effect {
+                        Effect::Send(send) if send.seq == seq => Some(send),
+                        _ => None,
+                    });
+                    if let Some(send) = send {
+                        detail = json!({
+                            "action": send.action, "request": send.request,
+                            "outboxId": ids::outbox_id(run.ex.id, seq),
+                        });
+                    }
+                }
+                _ => {}
+            }
+            self.row(
+                run.ex.contact,
+                Some(run.ex.id),
+                entry.kind.name(),
+                step_id,
+                detail,
+            );
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Whole journeys: the seed's example, windows, order, chains between workflows.
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    catalog::parse,
+    engine::program::{Numbers, TenantInfo},
+};
+
+fn program(text: &str, file: &str, workflow: i32) -> Program {
+    let source = parse::read(text, file).unwrap_or_else(|found| panic!("{found:?}"));
+    let tenant = TenantInfo {
+        name: "default".into(),
+        timezone: chrono_tz::UTC,
+    };
+    let numbers = Numbers {
+        workflow,
+        version: 1,
+    };
+    Program::compile(&source.definition, numbers, &tenant)
+        .unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+fn abandoned_cart() -> Program {
+    program(
+        include_str!("../../../examples/abandoned-cart.json"),
+        "abandoned-cart.json",
+        1,
+    )
+}
+
+/// Rows in short: `time contact event step`.
+fn simulate(
+    programs: &[Program],
+    people: &[Value],
+    happened: &[Value],
+    options: Options,
+) -> (Vec<Row>, Summary) {
+    let lines = |values: &[Value]| values.iter().map(|v| format!("{v}\n")).collect::<String>();
+    let people = contacts(&lines(people)).unwrap();
+    let happened = events(&lines(happened)).unwrap();
+    let mut rows = Vec::new();
+    let summary = Simulation::new(programs, people, options, |row| rows.push(row)).run(happened);
+    (rows, summary)
+}
+
+fn told(rows: &[Row], contact: &str) -> Vec<String> {
+    let own = rows.iter().filter(|row| row.contact_id == contact);
+    own.map(|row| match &row.step_id {
+        Some(step) => format!("{} {} {step}", row.at, row.event),
+        None => format!("{} {}", row.at, row.event),
+    })
+    .collect()
+}
+
+fn abandoned(contact: &str) -> Value {
+    json!({ "type": "form.abandoned", "contact_id": contact, "occurred_at": "2026-03-02T10:00:00Z",
+            "data": { "formId": "checkout-form" } })
+}
+
+#[test]
+fn the_seeds_example_sends_at_one_hour_and_twenty_five() {
+    let programs = [abandoned_cart()];
+    let people = [
+        json!({ "id": "buyer", "email": "b@example.com" }),
+        json!({ "id": "other", "email": "o@example.com" }),
+        json!({ "id": "owner", "email": "x@example.com", "lastPurchaseDate": "2025-01-01" }),
+    ];
+    let happened = [
+        abandoned("buyer"),
+        abandoned("other"),
+        abandoned("owner"),
+        json!({ "type": "form.abandoned", "contact_id": "other", "occurred_at": "2026-03-02T10:30:00Z",
+                "data": { "formId": "another-form" } }),
+        json!({ "type": "payment.successful", "contact_id": "buyer", "occurred_at": "2026-03-02T20:00:00Z",
+                "data": { "paymentId": "p1" }, "set": { "lastPurchaseDate": "2026-03-02T20:00:00Z" } }),
+    ];
+    let (rows, summary) = simulate(&programs, &people, &happened, Options::default());
+    assert_eq!(
+        told(&rows, "buyer"),
+        [
+            "2026-03-02T10:00:00Z execution:created",
+            "2026-03-02T10:00:00Z execution:started",
+            "2026-03-02T10:00:00Z execution:waiting wait-1hr",
+            "2026-03-02T11:00:00Z step:completed wait-1hr",
+            "2026-03-02T11:00:00Z action:dispatched send-email-1",
+            "2026-03-02T11:00:00Z step:completed send-email-1",
+            "2026-03-02T11:00:00Z execution:waiting wait-24hr",
+            "2026-03-02T20:00:00Z goal:achieved",
+            "2026-03-02T20:00:00Z execution:exited",
+        ]
+    );
+    assert_eq!(
+        told(&rows, "other")[7..],
+        [
+            "2026-03-03T11:00:00Z step:completed wait-24hr",
+            "2026-03-03T11:00:00Z step:completed check-purchase",
+            "2026-03-03T11:00:00Z action:dispatched send-email-2",
+            "2026-03-03T11:00:00Z step:completed send-email-2",
+            "2026-03-03T11:00:00Z execution:completed",
+        ]
+    );
+    assert_eq!(
+        told(&rows, "owner").last().unwrap(),
+        "2026-03-02T10:00:00Z execution:exited"
+    );
+    assert_eq!(
+        serde_json::to_value(&summary).unwrap(),
+        json!({
+            "total_enrollments": 3, "active_enrollments": 0, "completed_enrollments": 1,
+            "failed_enrollments": 0, "exited_enrollments": 2, "goal_achievements": 2,
+            "average_completion_time": 90_000.0,
+        })
+    );
+    let dispatched = rows
+        .iter()
+        .find(|row| row.event == "action:dispatched")
+        .unwrap();
+    assert_eq!(
+        dispatched.detail["request"]["templateId"],
+        "abandoned-cart-reminder-1"
+    );
+    assert!(rows.is_sorted_by_key(|row| row.at.clone()));
+}
+
+#[test]
+fn the_rules_of_enrollment_hold() {
+    let programs = [abandoned_cart()];
+    let people = [json!({ "id": "a", "email": "a@example.com" })];
+    let on = |day: &str| {
+        json!({ "type": "form.abandoned", "contact_id": "a",
+        "occurred_at": format!("2026-03-{day}T10:00:00Z"), "data": { "formId": "checkout-form" } })
+    };
+    let mut lost = on("04");
+    lost["contact_id"] = json!("nobody");
+    let happened = [on("02"), on("03"), on("05"), on("09"), lost];
+    let (rows, summary) = simulate(&programs, &people, &happened, Options::default());
+    let blocked = rows.iter().filter(|row| row.event == "enrollment:blocked");
+    let blocked: Vec<_> = blocked
+        .map(|row| (&row.at[8..10], row.detail["reason"].clone()))
+        .collect();
+    assert_eq!(
+        blocked,
+        [
+            ("03", json!("duplicate")),
+            ("04", json!("unknown_contact")),
+            ("05", json!("re_enrollment_delay")),
+        ]
+    );
+    assert_eq!(summary.total_enrollments, 2);
+}
+
+#[test]
+fn the_window_is_half_open_and_events_come_before_timers() {
+    let programs = [abandoned_cart()];
+    let people = [json!({ "id": "a", "email": "a@example.com" })];
+    let purchase = |at: &str| {
+        json!({ "type": "payment.successful", "contact_id": "a",
+        "occurred_at": at, "set": { "lastPurchaseDate": at } })
+    };
+    let options = |from: Option<&str>, until: &str| Options {
+        from: from.map(|at| at.parse().unwrap()),
+        until: Some(until.parse().unwrap()),
+        ..Options::default()
+    };
+    // The purchase falls on the very end of the second wait: it is seen first.
+    let happened = [abandoned("a"), purchase("2026-03-03T11:00:00Z")];
+    let (rows, _) = simulate(
+        &programs,
+        &people,
+        &happened,
+        options(None, "2026-04-01T00:00:00Z"),
+    );
+    assert_eq!(
+        told(&rows, "a").last().unwrap(),
+        "2026-03-03T11:00:00Z execution:exited"
+    );
+    let (rows, summary) = simulate(
+        &programs,
+        &people,
+        &happened,
+        options(None, "2026-03-03T11:00:00Z"),
+    );
+    assert_eq!((rows.len(), summary.active_enrollments), (7, 1));
+    let late = options(Some("2026-03-02T10:00:01Z"), "2026-04-01T00:00:00Z");
+    assert!(simulate(&programs, &people, &happened, late).0.is_empty());
+}
+
+#[test]
+fn one_workflow_starts_another_but_never_itself() {
+    let first = r#"{ "id": "first", "trigger": { "type": "custom.event" },
+        "actions": [{ "id": "t", "type": "add_tag", "config": { "tag": "hot" } }] }"#;
+    let second = r#"{ "id": "second", "trigger": { "type": "contact.tag.added", "config": { "tag": "hot" } },
+        "actions": [{ "id": "r", "type": "remove_tag", "config": { "tag": "hot" }, "onSuccess": ["a"] },
+                    { "id": "a", "type": "add_tag", "config": { "tag": "hot" } }] }"#;
+    let programs = [
+        program(first, "first.json", 1),
+        program(second, "second.json", 2),
+    ];
+    let happened = [
+        json!({ "type": "custom.event", "contact_id": "a", "occurred_at": "2026-03-02T10:00:00Z" }),
+    ];
+    let (rows, summary) = simulate(
+        &programs,
+        &[json!({ "id": "a" })],
+        &happened,
+        Options::default(),
+    );
+    let created: Vec<_> = rows
+        .iter()
+        .filter(|row| row.event == "execution:created")
+        .collect();
+    assert_eq!(created[1].detail["workflow"], "second");
+    assert_eq!((created.len(), summary.completed_enrollments), (2, 2));
+}
+
+#[test]
+fn results_decide_how_sends_end() {
+    let programs = [abandoned_cart()];
+    let people = [
+        json!({ "id": "a", "email": "a@b.c" }),
+        json!({ "id": "b", "email": "b@b.c" }),
+    ];
+    let text = r#"{"step_id": "send-email-1", "contact_id": "a", "outcome": "failed", "error": "smtp_550"}"#;
+    let options = Options {
+        results: results(text).unwrap(),
+        ..Options::default()
+    };
+    let (_, summary) = simulate(
+        &programs,
+        &people,
+        &[abandoned("a"), abandoned("b")],
+        options,
+    );
+    assert_eq!(
+        (summary.failed_enrollments, summary.completed_enrollments),
+        (1, 1)
+    );
+}
+
+#[test]
+fn every_example_compiles_and_runs() {
+    let examples = [
+        (
+            include_str!("../../../examples/welcome-series.yaml"),
+            "welcome-series.yaml",
+        ),
+        (
+            include_str!("../../../examples/win-back.json"),
+            "win-back.json",
+        ),
+    ];
+    let programs: Vec<Program> = (1..)
+        .zip(examples)
+        .map(|(n, (text, file))| program(text, file, n))
+        .collect();
+    let people: Vec<Value> = (0..40)
+        .map(|n| json!({ "id": format!("c{n}"), "email": format!("c{n}@example.com") }))
+        .collect();
+    let happened: Vec<Value> = (0..40)
+        .map(|n| {
+            let kind = if n % 2 == 0 { "form.submitted" } else { "payment.failed" };
+            json!({ "type": kind, "contact_id": format!("c{n}"), "occurred_at": "2026-03-02T10:00:00Z",
+                    "data": { "formId": "newsletter", "paymentId": "p", "amount": 5 } })
+        })
+        .collect();
+    let (rows, summary) = simulate(&programs, &people, &happened, Options::default());
+    assert_eq!(
+        (summary.completed_enrollments, summary.total_enrollments),
+        (40, 40),
+        "{rows:#?}"
+    );
+    let joined = rows.iter().filter(|row| row.event == "step:joined").count();
+    assert_eq!(joined, 60);
+    let again = simulate(&programs, &people, &happened, Options::default());
+    assert_eq!(
+        (rows, summary),
+        again,
+        "the same input gives the same output"
+    );
+}

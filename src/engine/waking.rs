@@ -1,0 +1,162 @@
+//! What ends a stand-still: an answer from outside, a time, an event.
+
+use serde_json::json;
+
+use super::burst::{Machine, to_millis};
+use crate::{
+    catalog::action::{Failure, Wake, Waking},
+    model::{
+        execution::{Branch, Instant, Park, ParkKind},
+        transition::{Event, Reply, ReplyOutcome},
+    },
+};
+
+impl Machine<'_> {
+    /// The answer to something sent.
+    pub(super) fn settle(&mut self, reply: &Reply) -> Option<()> {
+        let at = self.state.branches.iter().position(|branch| {
+            let park = branch.park.as_ref();
+            park.is_some_and(|park| park.kind == ParkKind::Reply && park.seq == reply.seq)
+        })?;
+        let index = self.state.branches[at].step;
+        let program = self.program;
+        let step = program.step(index)?;
+        let error = || {
+            reply
+                .error
+                .clone()
+                .unwrap_or_else(|| "unknown_error".into())
+        };
+        match reply.outcome {
+            ReplyOutcome::Sent => {
+                let seq = self.complete(at, index, step, reply.response.clone());
+                self.go(at, &step.on_success, seq);
+            }
+            ReplyOutcome::Suppressed => {
+                let seq = self.complete(at, index, step, json!({ "suppressed": error() }));
+                self.go(at, &step.on_success, seq);
+            }
+            ReplyOutcome::Unknown => {
+                let mut result = json!({ "unknown": true });
+                if let Some(error) = &reply.error {
+                    result["error"] = json!(error);
+                }
+                let seq = self.complete(at, index, step, result);
+                self.go(
+                    at,
+                    step.on_unknown.as_deref().unwrap_or(&step.on_success),
+                    seq,
+                );
+            }
+            ReplyOutcome::Failed => {
+                let message = reply
+                    .message
+                    .clone()
+                    .unwrap_or_else(|| "the send failed".into());
+                let failure = Failure {
+                    error: error(),
+                    message,
+                };
+                let response = reply.response.clone();
+                self.fail_along(at, index, step.on_failure.as_deref(), failure, response);
+            }
+        }
+        Some(())
+    }
+
+    /// Wakes the branches whose time has come.
+    pub(super) fn wake_due(&mut self) {
+        let due = |time: Option<Instant>| time.is_some_and(|time| time <= self.now);
+        let parked = self.parked(|park| due(park.until) || due(park.limit));
+        for id in parked {
+            self.wake(id, Wake::Look);
+        }
+    }
+
+    /// Wakes the branches that an event may concern.
+    pub(super) fn wake_on(&mut self, event: &Event) {
+        for id in self.parked(|park| matches!(park.kind, ParkKind::Condition | ParkKind::Event)) {
+            let Some(at) = self.position(id) else {
+                continue;
+            };
+            let kind = self.state.branches[at].park.as_ref().map(|park| park.kind);
+            let why = if kind == Some(ParkKind::Event) {
+                Wake::Event(event)
+            } else {
+                Wake::Look
+            };
+            self.wake(id, why);
+        }
+    }
+
+    /// Numbers of the branches with such a park.
+    pub(super) fn parked(&self, wanted: impl Fn(&Park) -> bool) -> Vec<u32> {
+        let branches = self.state.branches.iter();
+        branches
+            .filter(|b| b.park.as_ref().is_some_and(&wanted))
+            .map(|b| b.id)
+            .collect()
+    }
+
+    pub(super) fn position(&self, id: u32) -> Option<usize> {
+        self.state
+            .branches
+            .iter()
+            .position(|branch| branch.id == id)
+    }
+
+    /// Asks a parked branch what it makes of what came up.
+    pub(super) fn wake(&mut self, id: u32, why: Wake<'_>) {
+        let (None, Some(at)) = (&self.end, self.position(id)) else {
+            return;
+        };
+        let Branch {
+            step: index,
+            park: Some(park),
+            ..
+        } = self.state.branches[at].clone()
+        else {
+            return;
+        };
+        let program = self.program;
+        let Some(step) = program.step(index) else {
+            return;
+        };
+        let waking = match park.kind {
+            ParkKind::Reply | ParkKind::Join => return,
+            ParkKind::Retry => {
+                self.state.branches[at].park = None;
+                self.touched = true;
+                return;
+            }
+            _ => self.with_step(index, step, |cx| step.action.wake(cx, &park, why)),
+        };
+        let over = park.limit.is_some_and(|limit| limit <= self.now);
+        let waking = match (waking, why) {
+            (Waking::Stay { .. }, Wake::Skip) => Waking::Done {
+                result: json!({ "skipped": true }),
+                timed_out: false,
+            },
+            (Waking::Stay { .. }, _) if over => Waking::Done {
+                result: json!({ "timedOut": true }),
+                timed_out: true,
+            },
+            (waking, _) => waking,
+        };
+        match waking {
+            Waking::Stay { until } => {
+                let before = park.until;
+                if until.map(|time| to_millis(time, 999_999)) != before {
+                    self.park(at, Park { until, ..park });
+                }
+            }
+            Waking::Done { result, timed_out } => {
+                let seq = self.complete(at, index, step, result);
+                let next = step.on_timeout.as_deref().filter(|_| timed_out);
+                self.go(at, next.unwrap_or(&step.on_success), seq);
+                self.dirty = true;
+            }
+            Waking::Fail(failure) => self.fail(at, index, step, failure),
+        }
+    }
+}

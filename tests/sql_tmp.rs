@@ -1,3 +1,0 @@
-//! Runs the SQL tests by themselves.
-#[path = "sql/mod.rs"]
-mod sql;
