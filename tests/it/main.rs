@@ -10,5 +10,8 @@ mod definitions;
 mod demo;
 mod enrolment;
 mod journey;
+mod private_pg;
 mod queries;
+mod sql;
+mod testing;
 mod verify;
