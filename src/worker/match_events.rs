@@ -29,6 +29,8 @@ use crate::{
 
 /// Buckets a round locks.
 const BUCKETS: i32 = 128;
+/// Rounds that see every bucket.
+const LAP: u32 = 1024 / BUCKETS.unsigned_abs();
 /// Events of one bucket a round takes: tenants within a bucket take turns of so many.
 const PER_BUCKET: i32 = 200;
 
@@ -39,6 +41,8 @@ type Person = (i32, Uuid);
 pub struct Matcher {
     shared: Shared,
     from: i16,
+    /// Rounds in a row whose buckets held only events of tenants that are not ours.
+    passed_over: u32,
 }
 
 /// An event of the round and what was decided about it.
@@ -59,7 +63,7 @@ impl Matcher {
     /// A matcher that begins to look at bucket `from`.
     #[must_use]
     pub fn new(shared: Shared, from: i16) -> Self {
-        Self { shared, from }
+        Self { shared, from, passed_over: 0 }
     }
 
     /// Locks some buckets, handles their oldest events, commits.
@@ -153,12 +157,16 @@ impl Matcher {
                 .collect();
             people.sort_unstable();
             people.dedup();
-            if queue.is_empty() {
-                return Ok((Round::Idle, Left::default(), false));
-            }
             if only.is_none() {
                 self.from = buckets.last().map_or(0, |last| last.saturating_add(1));
             }
+            if queue.is_empty() {
+                // Others' events in these buckets must not hide ours in later ones: once round, then idle.
+                self.passed_over = (self.passed_over + 1) % LAP;
+                let round = if self.passed_over == 0 { Round::Idle } else { Round::Worked };
+                return Ok((round, Left::default(), false));
+            }
+            self.passed_over = 0;
             let (handled, left, enrolled) = handle(&self.shared, &mut tx, scope, &queue).await?;
             tx.commit().await?;
             let round = match handled {
