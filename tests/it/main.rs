@@ -8,6 +8,7 @@ mod cli_operate;
 mod cli_serve;
 mod definitions;
 mod demo;
+mod docs;
 mod enrolment;
 mod journey;
 mod queries;
