@@ -3,10 +3,12 @@
 
 mod support;
 
+mod chaos;
 mod cli;
 mod definitions;
 mod demo;
 mod enrolment;
+mod fleet;
 mod journey;
 mod queries;
 mod verify;
