@@ -16,4 +16,4 @@ update waypost.sends o
   from k
  where o.bucket = k.b and o.id = k.i
 returning o.bucket, o.id, o.execution_id, o.seq, o.tenant_id, o.action, o.policy, o.fence, o.attempt, o.due_at,
-          o.created_at, o.first_at, o.timeout_ms, o.retry, o.request, statement_timestamp() as now
+          o.created_at, o.first_at, o.timeout_ms, o.retry, o.request, o.doubt, statement_timestamp() as now

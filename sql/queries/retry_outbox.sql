@@ -4,9 +4,11 @@
 -- index:   sends_pk
 with back as (
   update waypost.sends o
-     set state = 0, due_at = x.d, lease_until = null, error = x.e, attempt = o.attempt - x.g
-    from unnest($1::smallint[], $2::uuid[], $3::int[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::smallint[])
-         x(b, i, f, d, v, e, r, g)
+     set state = 0, due_at = x.d, lease_until = null, error = x.e, attempt = o.attempt - x.g,
+         doubt = o.doubt or x.u
+    from unnest($1::smallint[], $2::uuid[], $3::int[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::smallint[],
+                $9::boolean[])
+         x(b, i, f, d, v, e, r, g, u)
    where o.bucket = x.b and o.id = x.i and o.fence = x.f
   returning o.bucket, o.id, o.tenant_id, o.fence, o.claimed_at, x.v, x.e, x.r)
 insert into waypost.attempt_log (bucket, outbox_id, tenant_id, fence, claimed_at, at, verdict, error, response)

@@ -335,6 +335,7 @@ async fn finish(
                 error: reply.error.as_deref(),
                 response: Some(&reply.response),
                 uncounted,
+                doubt: reply.verdict == Verdict::Unknown,
             }),
         }
     }

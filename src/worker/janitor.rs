@@ -54,6 +54,8 @@ pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
                 error: Some("lease_lost"),
                 response: None,
                 uncounted,
+                // Given back uncounted: it had not passed the barrier, so nothing left.
+                doubt: !uncounted,
             }),
         }
     }

@@ -5,6 +5,8 @@ mod support;
 
 mod chaos;
 mod cli;
+mod cli_operate;
+mod cli_serve;
 mod definitions;
 mod demo;
 mod enrolment;
