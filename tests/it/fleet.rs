@@ -28,14 +28,19 @@ pub fn waypost(url: &str, args: &[&str]) -> Command {
     command
 }
 
-/// Publishes a definition with `waypost deploy`.
-pub fn deploy(db: &TestDb, definition: &serde_json::Value) {
+/// Publishes a definition for a tenant with `waypost deploy`.
+pub fn deploy(db: &TestDb, tenant: &str, definition: &serde_json::Value) {
     let id = definition["id"].as_str().unwrap();
     let file = std::env::temp_dir().join(format!("waypost-{id}-{}.json", db.name()));
     std::fs::write(&file, definition.to_string()).unwrap();
-    let out = waypost(&db.url(), &["deploy", file.to_str().unwrap(), "--publish"])
-        .output()
-        .unwrap();
+    let args = [
+        "deploy",
+        file.to_str().unwrap(),
+        "--publish",
+        "--tenant",
+        tenant,
+    ];
+    let out = waypost(&db.url(), &args).output().unwrap();
     std::fs::remove_file(&file).unwrap();
     let errors = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{errors}");

@@ -11,6 +11,7 @@ mod definitions;
 mod demo;
 mod enrolment;
 mod fleet;
+mod isolation;
 mod journey;
 mod queries;
 mod verify;
