@@ -54,7 +54,7 @@ impl Dice {
 
 /// Two sends of two policies with database steps and a short wait between them. A killed worker counts as a
 /// try of what it had claimed under `dedupe`, hence the many tries.
-fn journey(provider: &FakeHttp) -> serde_json::Value {
+pub(crate) fn journey(provider: &FakeHttp) -> serde_json::Value {
     let body = json!({"contact": "{{ contact.id }}", "execution": "{{ execution.id }}"});
     json!({
         "id": "journey",
@@ -84,7 +84,7 @@ fn counter() -> serde_json::Value {
 }
 
 /// New contacts, each enrolled in the same transaction: every second by the call, the others by an event.
-async fn arrive(c: &mut PgConnection, count: u64) {
+pub(crate) async fn arrive(c: &mut PgConnection, count: u64) {
     let mut tx = c.begin().await.unwrap();
     tx.execute("set local waypost.tenant = 'default'")
         .await
@@ -126,7 +126,7 @@ async fn open_work(c: &mut PgConnection) -> [i64; 4] {
 }
 
 /// Looks until nothing is left to do.
-async fn until_done(c: &mut PgConnection) -> Duration {
+pub(crate) async fn until_done(c: &mut PgConnection) -> Duration {
     let begun = Instant::now();
     let mut look = interval(Duration::from_millis(200));
     loop {
@@ -154,7 +154,7 @@ async fn count(c: &mut PgConnection, sql: &'static str) -> u64 {
 }
 
 /// A send as the database knows it after the end.
-struct Ended {
+pub(crate) struct Ended {
     policy: String,
     status: String,
     first_at: Option<DateTime<Utc>>,
@@ -162,7 +162,7 @@ struct Ended {
     tries: i64,
 }
 
-async fn ended(c: &mut PgConnection) -> HashMap<String, Ended> {
+pub(crate) async fn ended(c: &mut PgConnection) -> HashMap<String, Ended> {
     sqlx::query(
         "select o.id::text, o.policy, o.status, o.first_attempt_at, o.attempts::int8,
                 (select count(*) from waypost.outbox_attempts a where a.outbox_id = o.id)
@@ -195,7 +195,11 @@ fn by_key(requests: &[Received]) -> HashMap<String, Vec<&Received>> {
 }
 
 /// What the provider saw against what the database says.
-fn check_requests(provider: &FakeHttp, requests: &[Received], sends: &HashMap<String, Ended>) {
+pub(crate) fn check_requests(
+    provider: &FakeHttp,
+    requests: &[Received],
+    sends: &HashMap<String, Ended>,
+) {
     let slack = Duration::from_millis(5);
     let asked = by_key(requests);
     for (key, requests) in &asked {

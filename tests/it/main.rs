@@ -13,5 +13,7 @@ mod enrolment;
 mod fleet;
 mod isolation;
 mod journey;
+mod outage;
+mod plans;
 mod queries;
 mod verify;
