@@ -34,6 +34,8 @@ const LAP: u32 = 1024 / BUCKETS.unsigned_abs();
 /// Events of one bucket a round takes: tenants within a bucket take turns of so many.
 const PER_BUCKET: i32 = 200;
 
+mod give_up;
+
 type Person = (i32, Uuid);
 
 /// One matcher. Any number work side by side, each in buckets of its own.
@@ -95,19 +97,15 @@ impl Matcher {
             let only = Only {
                 bucket,
                 person,
-                give_up: false,
+                how: How::All,
             };
-            let outcome = self.attempt(connection, scope, Some(&only)).await;
-            let outcome = match outcome {
-                Err((error, _)) if error.remedy() == Remedy::Isolate => {
-                    let last = Only {
-                        give_up: true,
-                        ..only
-                    };
-                    self.attempt(connection, scope, Some(&last)).await
+            let mut outcome = self.attempt(connection, scope, Some(&only)).await;
+            for how in [How::First, How::GiveUp] {
+                if matches!(&outcome, Err((error, _)) if error.remedy() == Remedy::Isolate) {
+                    let only = Only { how, ..only };
+                    outcome = self.attempt(connection, scope, Some(&only)).await;
                 }
-                other => other,
-            };
+            }
             match outcome {
                 Ok(Round::Idle) => {}
                 Ok(_) => worked = Round::Worked,
@@ -140,14 +138,12 @@ impl Matcher {
             let mut queue = events::read(&mut tx, scope, &buckets, PER_BUCKET).await?;
             if let Some(only) = only {
                 queue.retain(|e| person(e) == Some(only.person));
-                queue.truncate(if only.give_up { 1 } else { queue.len() });
+                if only.how != How::All {
+                    queue.truncate(1);
+                }
             }
-            if only.is_some_and(|only| only.give_up) {
-                let note =
-                    json!([{"outcome": "error", "reason": "the event could not be handled"}]);
-                let now = queue.first().map_or(executions::BEGINNING, |e| e.now);
-                let lost: Vec<_> = queue.iter().map(|e| (e, Some(note.clone()))).collect();
-                events::log(&mut tx, &lost, now).await?;
+            if let (Some(How::GiveUp), Some(event)) = (only.map(|only| only.how), queue.first()) {
+                give_up::give_up(&self.shared, &mut tx, scope, event).await?;
                 tx.commit().await?;
                 return Ok((Round::Worked, Left::default(), false));
             }
@@ -192,10 +188,22 @@ impl Matcher {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Only {
     bucket: i16,
     person: Person,
-    give_up: bool,
+    how: How,
+}
+
+/// What an attempt at one contact's events tries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// All of them.
+    All,
+    /// The oldest alone.
+    First,
+    /// The oldest, which cannot be handled.
+    GiveUp,
 }
 
 fn person(event: &Queued) -> Option<Person> {
