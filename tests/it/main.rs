@@ -16,5 +16,8 @@ mod isolation;
 mod journey;
 mod outage;
 mod plans;
+mod private_pg;
 mod queries;
+mod sql;
+mod testing;
 mod verify;
