@@ -149,7 +149,8 @@ impl Shell {
         let text = String::from_utf8_lossy(&text)
             .trim_end_matches(MARK)
             .to_owned();
-        (text, code.unwrap_or_else(|_| panic!("bash ended: {text}")))
+        let code = code.unwrap_or_else(|_| panic!("bash ended: {text}"));
+        (text, code)
     }
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
