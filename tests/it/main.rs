@@ -3,6 +3,7 @@
 
 mod support;
 
+mod chaos;
 mod cli;
 mod cli_operate;
 mod cli_serve;
@@ -10,6 +11,13 @@ mod definitions;
 mod demo;
 mod docs;
 mod enrolment;
+mod fleet;
+mod isolation;
 mod journey;
+mod outage;
+mod plans;
+mod private_pg;
 mod queries;
+mod sql;
+mod testing;
 mod verify;
