@@ -8,5 +8,6 @@ mod definitions;
 mod demo;
 mod enrolment;
 mod journey;
+mod parity;
 mod queries;
 mod verify;
