@@ -72,16 +72,23 @@ struct Asking {
     now: DateTime<Utc>,
 }
 
+/// A span as settings take it.
+fn object(dice: &mut Dice) -> Value {
+    let (amount, unit) = dice.of(&SPANS).split_once(' ').unwrap();
+    let amount: Value = serde_json::from_str(amount).unwrap();
+    json!({ "amount": amount, "unit": unit })
+}
+
 fn definition(dice: &mut Dice, n: usize) -> Value {
     let mut settings = json!({ "allowMultipleEnrollments": dice.once_in(3) });
     if dice.once_in(2) {
         settings["enrollmentLimit"] = json!(1 + dice.below(3));
         if dice.once_in(2) {
-            settings["enrollmentWindow"] = json!(dice.of(&SPANS));
+            settings["enrollmentWindow"] = object(dice);
         }
     }
     if dice.once_in(2) {
-        settings["reEnrollmentDelay"] = json!(dice.of(&SPANS));
+        settings["reEnrollmentDelay"] = object(dice);
     }
     let mut whole = json!({ "id": format!("w{n}"), "enrollmentSettings": settings,
         "actions": [{ "id": "s", "type": "add_tag", "config": { "tag": "x" } }] });
@@ -99,19 +106,20 @@ fn definition(dice: &mut Dice, n: usize) -> Value {
     whole
 }
 
-fn asking(dice: &mut Dice, n: usize) -> Asking {
-    let now: DateTime<Utc> = (*dice.of::<&str>(&TIMES)).parse().unwrap();
+/// `own`: the spans of the rules that it will meet.
+fn asking(dice: &mut Dice, n: usize, own: &[Span]) -> Asking {
+    let now: DateTime<Utc> = dice.of::<&str>(&TIMES).parse().unwrap();
     let contact = Uuid::from_u128(0xe119_1b1e << 32 | n as u128);
+    let zone = *dice.of(&ZONES);
     // Starts at the very edges of the spans, and a moment to either side.
     let mut past: Vec<DateTime<Utc>> = (0..dice.below(4))
         .map(|_| {
-            let span = Span::parse(*dice.of::<&str>(&SPANS)).unwrap();
-            let tz = dice
-                .of(&ZONES)
-                .and_then(|zone| zone.parse().ok())
-                .unwrap_or(HOME);
-            let off = *dice.of(&[0, 0, 1, -1, 3_600_000, -1_800_000]);
-            span.sub(now, tz) + TimeDelta::milliseconds(off)
+            let span = match own {
+                [] => Span::parse(*dice.of::<&str>(&SPANS)).unwrap(),
+                own => *dice.of(own),
+            };
+            let off = *dice.of(&[0, 0, 0, 1, -1, 3_600_000, -1_800_000]);
+            span.sub(now, tz_of(zone)) + TimeDelta::milliseconds(off)
         })
         .collect();
     past.sort_unstable();
@@ -133,7 +141,7 @@ fn asking(dice: &mut Dice, n: usize) -> Asking {
     Asking {
         contact,
         exists: !dice.once_in(12),
-        zone: *dice.of(&ZONES),
+        zone,
         key: dice.once_in(3).then(|| (*dice.of(&keys)).to_owned()),
         data: dice.of(&data).clone(),
         past,
@@ -147,6 +155,10 @@ fn asking(dice: &mut Dice, n: usize) -> Asking {
         }),
         now,
     }
+}
+
+fn tz_of(zone: Option<&str>) -> Tz {
+    zone.and_then(|zone| zone.parse().ok()).unwrap_or(HOME)
 }
 
 /// Puts the contact's past into the tables.
@@ -264,8 +276,7 @@ fn decided(
         live: &live,
         rate: who.rate,
     };
-    let tz = who.zone.and_then(|zone| zone.parse().ok()).unwrap_or(HOME);
-    match decide(program.rules(), &candidate, who.now, tz) {
+    match decide(program.rules(), &candidate, who.now, tz_of(who.zone)) {
         Verdict::Enroll { .. } => ("enrolled".into(), Value::Null, Value::Null),
         Verdict::Duplicate { .. } => ("duplicate".into(), Value::Null, Value::Null),
         Verdict::Blocked { reason, detail } => ("blocked".into(), json!(reason), plain(detail)),
@@ -317,8 +328,14 @@ async fn the_rules_in_rust_are_the_rules_in_sql() {
             version: 1,
         };
         let program = Program::compile(&source.definition, numbers, &info).unwrap();
+        let rules = program.rules();
+        let own: Vec<Span> = rules
+            .window
+            .into_iter()
+            .chain(rules.re_enroll_delay)
+            .collect();
         for i in 0..ASKING {
-            let who = asking(&mut dice, n * ASKING + i);
+            let who = asking(&mut dice, n * ASKING + i, &own);
             lay_down(&mut c, house.tenant, workflow, &who).await;
             let event = Uuid::from_u128(n as u128);
             let real = really(&mut c, house.tenant, workflow, &who, event).await;

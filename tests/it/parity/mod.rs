@@ -11,6 +11,7 @@ mod dice;
 mod eligibility;
 mod examples;
 mod generated;
+mod printed;
 mod world;
 
 /// What of one contact differs, in words; none: nothing.

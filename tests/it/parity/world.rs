@@ -165,6 +165,9 @@ impl World {
             .await
             .unwrap();
         let files: Vec<Checked> = self.definitions.iter().map(checked).collect();
+        for file in &files {
+            assert!(file.is_valid(), "{}", file.findings);
+        }
         waypost.deploy(&files, true).await.unwrap();
     }
 
