@@ -24,6 +24,7 @@ create table waypost.sends (
   retry         jsonb,                    -- model/retry.rs; null: the default of outside actions
   request       jsonb not null,           -- rendered and frozen; secrets as references
   error         text,                     -- class of the last verdict
+  doubt         boolean not null default false,  -- an earlier try may have been done: never `failed` for certain again (I-5)
   constraint sends_pk primary key (bucket, id),
   constraint sends_state_ck check (state between 0 and 2)
 );

@@ -24,8 +24,8 @@ create table crm.form_submissions (
     references crm.contacts (tenant_id, id) on delete cascade,
   constraint form_submissions_status_ck check (status in ('started', 'submitted', 'abandoned'))
 );
-create index form_submissions_contact on crm.form_submissions (tenant_id, contact_id);
-create index form_submissions_open on crm.form_submissions (tenant_id, form_id) where status = 'started';
+create index form_submissions_contact on crm.form_submissions (contact_id, tenant_id);
+create index form_submissions_open on crm.form_submissions (form_id, tenant_id) where status = 'started';
 
 create table crm.payments (
   tenant_id     text not null default waypost.current_tenant(),
@@ -45,4 +45,4 @@ create table crm.payments (
     references crm.contacts (tenant_id, id) on delete cascade,
   constraint payments_status_ck check (status in ('pending', 'succeeded', 'failed', 'refunded'))
 );
-create index payments_contact on crm.payments (tenant_id, contact_id);
+create index payments_contact on crm.payments (contact_id, tenant_id);

@@ -27,6 +27,7 @@ begin
     join waypost.tenants t on t.name = s.tenant_id
     join waypost.trigger_index i
       on i.tenant_id = t.id and i.event_type = 'form.abandoned' and i.discriminator in ('', s.form_id)
+     and (i.config -> 'formIds' is null or i.config -> 'formIds' ? s.form_id)
      and i.config -> 'after' is not null and (p_workflow is null or i.workflow_id = p_workflow)) x
   where x.due_at is not null
     and not exists (select from waypost.occurrences o

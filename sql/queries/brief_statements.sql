@@ -1,4 +1,4 @@
 -- used by: store/overview.rs
 -- locks:   none
 -- index:   none
-set local statement_timeout = '2s'
+select set_config('statement_timeout', '2s', true)

@@ -3,7 +3,7 @@
 -- locks:   sends rows, SKIP LOCKED
 -- index:   sends_due
 with k as materialized (
-  select x.bucket as b, x.id as i
+  select x.ctid as c
     from waypost.sends x
    where x.state = 0 and x.due_at <= $5 and x.due_at >= $1 and x.tenant_id = $4
    order by x.due_at
@@ -13,7 +13,6 @@ update waypost.sends o
    set state = 1, fence = o.fence + 1, attempt = o.attempt + 1, claimed_at = statement_timestamp(),
        first_at = coalesce(o.first_at, statement_timestamp()),
        lease_until = statement_timestamp() + $3 * interval '1 millisecond'
-  from k
- where o.bucket = k.b and o.id = k.i
+ where o.ctid = any (array(select c from k))
 returning o.bucket, o.id, o.execution_id, o.seq, o.tenant_id, o.action, o.policy, o.fence, o.attempt, o.due_at,
-          o.created_at, o.first_at, o.timeout_ms, o.retry, o.request, $5::timestamptz as now
+          o.created_at, o.first_at, o.timeout_ms, o.retry, o.request, o.doubt, $5::timestamptz as now

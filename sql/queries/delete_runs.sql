@@ -1,7 +1,10 @@
 -- Finished executions leave the hot table.
+-- lateral: the arrays drive, whatever the statistics say; on a queue that was empty when it was last vacuumed the
+--          planner otherwise reads the whole table for every batch (13 s instead of 4 ms at 60,000 rows)
 -- used by: store/commit.rs
 -- locks:   runs rows already held
 -- index:   runs_pk
 delete from waypost.runs r
- using unnest($1::smallint[], $2::uuid[]) x(b, i)
- where r.bucket = x.b and r.id = x.i
+ where r.ctid = any (array(
+         select l.ctid from unnest($1::smallint[], $2::uuid[]) y(b, i)
+          cross join lateral (select t.ctid from waypost.runs t where t.bucket = y.b and t.id = y.i offset 0) l))

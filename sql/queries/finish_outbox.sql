@@ -1,4 +1,6 @@
 -- T3: fenced delete, and the delivery; no row deleted means stale or already recorded.
+-- lateral: the arrays drive, whatever the statistics say; on a queue that was empty when it was last vacuumed the
+--          planner otherwise reads the whole table for every batch (13 s instead of 4 ms at 60,000 rows)
 -- used by: store/outbox.rs finish
 -- locks:   sends rows already held
 -- index:   sends_pk, deliveries_pk
@@ -6,7 +8,10 @@ with gone as (
   delete from waypost.sends o
    using unnest($1::smallint[], $2::uuid[], $3::int[], $4::smallint[], $5::text[], $6::text[], $7::timestamptz[])
          x(b, i, f, st, r, e, at)
-   where o.bucket = x.b and o.id = x.i and o.fence = x.f
+   where o.ctid = any (array(
+         select l.ctid from unnest($1::smallint[], $2::uuid[]) y(b, i)
+          cross join lateral (select t.ctid from waypost.sends t where t.bucket = y.b and t.id = y.i offset 0) l))
+     and o.bucket = x.b and o.id = x.i and o.fence = x.f
   returning o.*, x.st, x.r, x.e, x.at)
 insert into waypost.deliveries
        (bucket, id, execution_id, seq, tenant_id, workflow_id, version, contact_id, step, action, policy, state, fence,

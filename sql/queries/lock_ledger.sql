@@ -4,5 +4,7 @@
 -- index:   enrollments_pk
 select e.bucket, e.tenant_id, e.contact_id, e.workflow_id
   from unnest($1::smallint[], $2::int[], $3::uuid[], $4::int[]) x(b, t, c, w)
-  join waypost.enrollments e on e.bucket = x.b and e.tenant_id = x.t and e.contact_id = x.c and e.workflow_id = x.w
-   for update of e skip locked
+ cross join lateral (
+   select * from waypost.enrollments e
+    where e.bucket = x.b and e.tenant_id = x.t and e.contact_id = x.c and e.workflow_id = x.w
+      for update skip locked) e

@@ -5,7 +5,11 @@
 with gone as (
   delete from waypost.event_queue q
    using unnest($1::smallint[], $2::timestamptz[], $3::uuid[], $4::text[]) x(b, r, i, d)
-   where q.bucket = x.b and q.recorded_at = x.r and q.id = x.i
+   where q.ctid = any (array(
+         select l.ctid from unnest($1::smallint[], $2::timestamptz[], $3::uuid[]) y(b, r, i)
+          cross join lateral (select t.ctid from waypost.event_queue t
+                               where t.bucket = y.b and t.recorded_at = y.r and t.id = y.i offset 0) l))
+     and q.bucket = x.b and q.recorded_at = x.r and q.id = x.i
   returning q.*, x.d)
 insert into waypost.events
        (bucket, recorded_at, id, tenant_id, contact_id, type, occurred_at, matched_at, data, old, new, trigger, cause,

@@ -1,7 +1,12 @@
 -- Leaves executions for later: their contact's rows are held by somebody else.
+-- lateral: the arrays drive, whatever the statistics say; on a queue that was empty when it was last vacuumed the
+--          planner otherwise reads the whole table for every batch (13 s instead of 4 ms at 60,000 rows)
 -- used by: store/executions.rs postpone
 -- locks:   runs rows already held
 -- index:   runs_pk
 update waypost.runs r set due_at = x.d
   from unnest($1::smallint[], $2::uuid[], $3::timestamptz[]) x(b, i, d)
- where r.bucket = x.b and r.id = x.i
+ where r.ctid = any (array(
+         select l.ctid from unnest($1::smallint[], $2::uuid[]) y(b, i)
+          cross join lateral (select t.ctid from waypost.runs t where t.bucket = y.b and t.id = y.i offset 0) l))
+   and r.bucket = x.b and r.id = x.i

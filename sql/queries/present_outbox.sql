@@ -1,7 +1,11 @@
 -- Tells a row that somebody holds at this moment from one that is stale.
+-- lateral: the arrays drive, whatever the statistics say; on a queue that was empty when it was last vacuumed the
+--          planner otherwise reads the whole table for every batch (13 s instead of 4 ms at 60,000 rows)
 -- used by: store/outbox.rs present
 -- locks:   none
 -- index:   sends_pk
 select o.id
   from unnest($1::smallint[], $2::uuid[], $3::int[]) x(b, i, f)
-  join waypost.sends o on o.bucket = x.b and o.id = x.i and o.fence = x.f and o.state in (1, 2)
+ cross join lateral (
+   select o.id from waypost.sends o
+    where o.bucket = x.b and o.id = x.i and o.fence = x.f and o.state in (1, 2) offset 0) o

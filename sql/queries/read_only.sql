@@ -1,4 +1,4 @@
 -- used by: store/intake.rs contacts_of
 -- locks:   none
 -- index:   none
-set transaction read only
+select set_config('transaction_read_only', 'on', true)

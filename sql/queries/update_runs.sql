@@ -1,4 +1,6 @@
 -- Writes back executions that go on. due_at unchanged keeps the update HOT (a commit for every step).
+-- lateral: the arrays drive, whatever the statistics say; on a queue that was empty when it was last vacuumed the
+--          planner otherwise reads the whole table for every batch (13 s instead of 4 ms at 60,000 rows)
 -- used by: store/commit.rs
 -- locks:   runs rows already held, in (bucket, id) order
 -- index:   runs_pk
@@ -6,4 +8,7 @@ update waypost.runs r
    set status = x.st, seq = x.s, node = x.n, due_at = x.d, state = x.j::jsonb
   from unnest($1::smallint[], $2::uuid[], $3::smallint[], $4::int[], $5::int[], $6::timestamptz[], $7::text[])
        x(b, i, st, s, n, d, j)
- where r.bucket = x.b and r.id = x.i
+ where r.ctid = any (array(
+         select l.ctid from unnest($1::smallint[], $2::uuid[]) y(b, i)
+          cross join lateral (select t.ctid from waypost.runs t where t.bucket = y.b and t.id = y.i offset 0) l))
+   and r.bucket = x.b and r.id = x.i

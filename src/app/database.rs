@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     private_pg,
-    store::install::{self, Options, Report},
+    store::{
+        install::{self, Options, Report},
+        overview,
+    },
 };
 
 impl Waypost {
@@ -18,6 +21,15 @@ impl Waypost {
     pub async fn migrate(&self, crm: bool, progress: Progress<'_>) -> AppResult<Report> {
         let mut connection = self.single().await?;
         Ok(install::migrate(&mut connection, Options { crm }, progress).await?)
+    }
+
+    /// Whether a dump by this login holds the rows of every tenant although row security is forced.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn sees_every_tenant(&self) -> AppResult<bool> {
+        let mut connection = self.single().await?;
+        Ok(overview::sees_all(&mut connection).await?)
     }
 
     /// What [`Waypost::migrate`] would do.

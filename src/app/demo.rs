@@ -22,7 +22,7 @@ use super::{
 use crate::{
     connect::{Connectors, Memory, NoSecrets, capture::Capture},
     model::execution::Instant,
-    store::{StoreResult, clock},
+    store::{self, Purpose, StoreResult, clock, pool},
     worker::{Shared, drive::Driver},
 };
 
@@ -114,7 +114,7 @@ pub async fn play(waypost: &Waypost, plan: Plan, watch: Watcher<'_>) -> AppResul
         .with("http_request", sink.clone());
     let settings = waypost.settings.worker.clone();
     let shared = Shared::new(
-        &engine_url(waypost),
+        &engine_url(waypost).await,
         connectors,
         Arc::new(NoSecrets),
         settings,
@@ -128,6 +128,9 @@ pub async fn play(waypost: &Waypost, plan: Plan, watch: Watcher<'_>) -> AppResul
         catch_up(&mut driver, at).await?;
         // At one instant what happens comes before what falls due.
         let mut tx = waypost.begin_as_owner().await?;
+        sqlx::query(store::sql!("demo_no_sync"))
+            .execute(&mut *tx)
+            .await?;
         clock::set(&mut tx, tenant, at).await?;
         Batch::of(deeds)
             .write(&mut tx, waypost.tenant(), at)
@@ -156,16 +159,17 @@ pub async fn play(waypost: &Waypost, plan: Plan, watch: Watcher<'_>) -> AppResul
     })
 }
 
-/// On the private Postgres the demo's commits do not wait for the disk: thousands of small ones take most
-/// of its time there, and what a power cut takes, the next demo makes anew. A database that was named is
-/// left as it is set up.
-fn engine_url(waypost: &Waypost) -> String {
+/// The demo's commits do not wait for the disk: thousands of small ones would take most of its time there,
+/// and what a power cut takes, the next demo makes anew. Other sessions of the database are as they were.
+/// A pooler that refuses options at the start of a session gets none.
+async fn engine_url(waypost: &Waypost) -> String {
     let url = waypost.url();
-    if waypost.private().is_none() {
-        return url.to_owned();
-    }
     let and = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{and}options[synchronous_commit]=off")
+    let quick = format!("{url}{and}options[synchronous_commit]=off");
+    match pool::single(&quick, Purpose::Worker).await {
+        Ok(_) => quick,
+        Err(_) => url.to_owned(),
+    }
 }
 
 /// Does what falls due before `at`, standing still at every instant.

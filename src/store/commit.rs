@@ -420,6 +420,11 @@ async fn cancel_sends(connection: &mut PgConnection, batch: &[Settled]) -> Store
     }
     moot.sort_unstable();
     let (buckets, ids): (Vec<i16>, Vec<Uuid>) = moot.into_iter().unzip();
+    sqlx::query(sql!("lock_sends"))
+        .bind(&buckets)
+        .bind(&ids)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query(sql!("cancel_sends"))
         .bind(buckets)
         .bind(ids)

@@ -72,13 +72,12 @@ impl Wanted {
             }
             list.push(')');
         }
+        // lateral: the arrays drive, whatever the statistics say of a tenant they have not seen yet.
         list.push_str(
-            " from unnest($1::text[], $2::uuid[]) x(t, i) \
-             join waypost.contacts c on c.id = x.i and c.tenant = x.t",
+            " from unnest($1::text[], $2::uuid[]) x(t, i) cross join lateral (\
+               select * from waypost.contacts k where k.id = x.i and k.tenant = x.t offset 0) c \
+             where $3::text[] is not null",
         );
-        if self.all || self.custom.is_empty() {
-            list.push_str(" where $3::text[] is not null");
-        }
         list
     }
 }

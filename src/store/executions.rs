@@ -170,6 +170,26 @@ pub async fn claim_wakes(
         .bind(scope.except())
         .fetch_all(connection)
         .await?;
+    waiting(&rows)
+}
+
+/// Takes the waiting inputs of one execution.
+///
+/// # Errors
+/// Of the database.
+pub async fn claim_wakes_of(
+    connection: &mut PgConnection,
+    (bucket, execution): (i16, Uuid),
+) -> StoreResult<Vec<Waiting>> {
+    let rows = sqlx::query(sql!("claim_wakes_of"))
+        .bind(bucket)
+        .bind(execution)
+        .fetch_all(connection)
+        .await?;
+    waiting(&rows)
+}
+
+fn waiting(rows: &[PgRow]) -> StoreResult<Vec<Waiting>> {
     rows.iter()
         .map(|row| {
             let kind: i16 = row.try_get(2)?;

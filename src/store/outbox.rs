@@ -45,6 +45,8 @@ pub struct Claim {
     pub retry: Option<Value>,
     /// Rendered and frozen.
     pub request: Value,
+    /// An earlier try may have been done: nothing that comes now makes that certain again.
+    pub doubt: bool,
     /// Business time of the claim.
     pub now: Instant,
 }
@@ -107,7 +109,8 @@ fn claim_of(row: &PgRow) -> StoreResult<Claim> {
         timeout: Duration::from_millis(u64::from(timeout.unsigned_abs())),
         retry: row.try_get(13)?,
         request: row.try_get(14)?,
-        now: row.try_get(15)?,
+        doubt: row.try_get(15)?,
+        now: row.try_get(16)?,
     })
 }
 
@@ -294,6 +297,8 @@ pub struct Again<'a> {
     pub response: Option<&'a Value>,
     /// True where the try never left: it does not count.
     pub uncounted: bool,
+    /// True where the try may have been done all the same.
+    pub doubt: bool,
 }
 
 /// Puts rows back to pending, due later; the tries are kept in the log.
@@ -321,6 +326,7 @@ pub async fn retry(connection: &mut PgConnection, rows: &[Again<'_>]) -> StoreRe
                 .map(|r| i16::from(r.uncounted))
                 .collect::<Vec<_>>(),
         )
+        .bind(rows.iter().map(|r| r.doubt).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())
@@ -374,7 +380,7 @@ pub async fn expired(
         .fetch_all(connection)
         .await?;
     rows.iter()
-        .map(|row| Ok((claim_of(row)?, row.try_get::<i16, _>(16)? == 2)))
+        .map(|row| Ok((claim_of(row)?, row.try_get::<i16, _>(17)? == 2)))
         .collect()
 }
 

@@ -30,6 +30,16 @@ pub async fn isolated(connection: &mut PgConnection) -> StoreResult<bool> {
         .await?)
 }
 
+/// Whether this login sees the rows of every tenant: a dump by it is whole.
+///
+/// # Errors
+/// Of the database.
+pub async fn sees_all(connection: &mut PgConnection) -> StoreResult<bool> {
+    Ok(sqlx::query_scalar(sql!("sees_all"))
+        .fetch_one(connection)
+        .await?)
+}
+
 /// No statement of this transaction takes longer than two seconds.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use std::{
 
 use sqlx::PgConnection;
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
@@ -51,6 +52,8 @@ pub struct Dispatcher {
     watermark: Watermark,
     providers: HashMap<String, Arc<Semaphore>>,
     in_flight: usize,
+    /// Nothing begins any more: what waits for a slot is given back.
+    closing: CancellationToken,
     answers: mpsc::UnboundedReceiver<Answer>,
     desk: mpsc::UnboundedSender<Answer>,
 }
@@ -65,6 +68,7 @@ impl Dispatcher {
             watermark: Watermark::default(),
             providers: HashMap::new(),
             in_flight: 0,
+            closing: CancellationToken::new(),
             answers,
             desk,
         }
@@ -91,11 +95,12 @@ impl Dispatcher {
         })
     }
 
-    /// Finishes everything in flight, e.g. when draining; claims nothing.
+    /// Finishes everything in flight, e.g. when draining; claims nothing, and gives back what has not begun.
     ///
     /// # Errors
     /// Of the database.
     pub async fn drain(&mut self, scope: &Scope) -> StoreResult<()> {
+        self.closing.cancel();
         while self.in_flight > 0 {
             let mut answered = Vec::new();
             if self.answers.recv_many(&mut answered, CHUNK).await == 0 {
@@ -189,9 +194,17 @@ impl Dispatcher {
             .entry(provider_of(&claim))
             .or_insert_with(|| Arc::new(Semaphore::new(slots)))
             .clone();
+        let closing = self.closing.clone();
         self.in_flight += 1;
         tokio::spawn(async move {
-            let slot = slot.acquire_owned().await;
+            let slot = tokio::select! {
+                biased;
+                () = closing.cancelled() => {
+                    let _ = desk.send((claim, Some(Reply::too_late())));
+                    return;
+                }
+                slot = slot.acquire_owned() => slot,
+            };
             let in_time = Monotonic::now() < deadline(&shared, &claim, begun);
             // Where the barrier cannot be asked, nothing is sent: the lease brings the row back.
             let go = !in_time
@@ -262,10 +275,11 @@ async fn finish_for_sure(
 ) -> StoreResult<()> {
     let until = Monotonic::now() + shared.settings.lease * 2;
     let mut open = answers;
+    let mut apart = false;
     let mut tries = 0_u32;
     while !open.is_empty() {
         tries += 1;
-        match finish(shared, scope, &open, tries >= COME_BACK).await {
+        match finish(shared, scope, &open, tries >= COME_BACK, apart).await {
             Ok(rest) => open = rest,
             Err(error) if error.remedy() == Remedy::Isolate && open.len() > 1 => {
                 tracing::warn!(error = %error.class(), rows = open.len(), "a finish failed; going row by row");
@@ -274,6 +288,8 @@ async fn finish_for_sure(
                 }
                 return Ok(());
             }
+            // What follows the answer is refused, not the answer: it is recorded, and the execution told apart (I-9).
+            Err(error) if error.remedy() == Remedy::Isolate && !apart => apart = true,
             Err(error) if error.remedy() == Remedy::Isolate => {
                 tracing::error!(error = %error.class(), "an answer cannot be recorded; its lease will bring the row back");
                 return Ok(());
@@ -289,11 +305,13 @@ async fn finish_for_sure(
 }
 
 /// One T3; returns the answers whose rows somebody else held. `give_up`: those count as stale.
+/// `apart`: the executions are told through `wakes`.
 async fn finish(
     shared: &Shared,
     scope: &Scope,
     answers: &[(Claim, Reply)],
     give_up: bool,
+    apart: bool,
 ) -> StoreResult<Vec<(Claim, Reply)>> {
     let mut tx = shared.pool.begin().await?;
     let claims: Vec<&Claim> = answers.iter().map(|a| &a.0).collect();
@@ -335,6 +353,7 @@ async fn finish(
                 error: reply.error.as_deref(),
                 response: Some(&reply.response),
                 uncounted,
+                doubt: reply.verdict == Verdict::Unknown,
             }),
         }
     }
@@ -347,7 +366,11 @@ async fn finish(
         .zip(replies)
         .map(|(row, reply)| (row.claim, told(row, reply)))
         .collect();
-    let left = answer(shared, &mut tx, scope, &told).await?;
+    let left = if apart {
+        answer_apart(&mut tx, scope, &told).await?
+    } else {
+        answer(shared, &mut tx, scope, &told).await?
+    };
     tx.commit().await?;
     shared.bells.after(&left);
     Ok(rest)
@@ -440,4 +463,27 @@ pub(crate) async fn answer(
     executions::insert_wakes(connection, &waiting, now).await?;
     left.ready |= !waiting.is_empty();
     Ok(left)
+}
+
+/// Leaves the answers in `wakes`, for a transaction of their own: a write that is refused there undoes no answer.
+pub(crate) async fn answer_apart(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    told: &[(&Claim, transition::Reply)],
+) -> StoreResult<super::advance::Left> {
+    let ids: Vec<_> = told.iter().map(|(c, _)| (c.bucket, c.execution)).collect();
+    let live = executions::present(connection, &ids).await?;
+    let waiting: Vec<_> = told
+        .iter()
+        .filter(|(c, _)| live.contains(&c.execution))
+        .map(|(c, reply)| (c.bucket, c.execution, c.tenant, reply.clone()))
+        .collect();
+    let now = told
+        .first()
+        .map_or(executions::BEGINNING, |(c, _)| scope.now().unwrap_or(c.now));
+    executions::insert_wakes(connection, &waiting, now).await?;
+    Ok(super::advance::Left {
+        ready: !waiting.is_empty(),
+        ..super::advance::Left::default()
+    })
 }

@@ -9,6 +9,7 @@ use crate::{
     model::transition::{self, ReplyOutcome},
     store::{
         Scope, StoreResult, clock,
+        error::Remedy,
         outbox::{self, Again, Ended, Finished},
         partitions,
     },
@@ -24,6 +25,17 @@ const DAYS_AHEAD: i32 = 7;
 /// # Errors
 /// Of the database.
 pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
+    match reap(shared, scope, false).await {
+        // What follows one of the rows is refused: the rows are settled, and the executions told apart (I-9).
+        Err(error) if error.remedy() == Remedy::Isolate => {
+            tracing::warn!(error = %error.class(), "settling lost leases failed; telling the executions apart");
+            reap(shared, scope, true).await
+        }
+        other => other,
+    }
+}
+
+async fn reap(shared: &Shared, scope: &Scope, apart: bool) -> StoreResult<Round> {
     let mut tx = shared.pool.begin().await?;
     let expired = outbox::expired(&mut tx, scope, BATCH).await?;
     if expired.is_empty() {
@@ -54,6 +66,8 @@ pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
                 error: Some("lease_lost"),
                 response: None,
                 uncounted,
+                // Given back uncounted: it had not passed the barrier, so nothing left.
+                doubt: !uncounted,
             }),
         }
     }
@@ -76,7 +90,11 @@ pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
             (row.claim, reply)
         })
         .collect();
-    let left = dispatch::answer(shared, &mut tx, scope, &told).await?;
+    let left = if apart {
+        dispatch::answer_apart(&mut tx, scope, &told).await?
+    } else {
+        dispatch::answer(shared, &mut tx, scope, &told).await?
+    };
     tx.commit().await?;
     tracing::info!(rows = expired.len(), "leases had run out");
     shared.bells.after(&left);

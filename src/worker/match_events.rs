@@ -31,8 +31,12 @@ use crate::{
 
 /// Buckets a round locks.
 const BUCKETS: i32 = 128;
+/// Rounds that see every bucket.
+const LAP: u32 = 1024 / BUCKETS.unsigned_abs();
 /// Events of one bucket a round takes: tenants within a bucket take turns of so many.
 const PER_BUCKET: i32 = 200;
+
+mod give_up;
 
 type Person = (i32, Uuid);
 
@@ -41,6 +45,8 @@ type Person = (i32, Uuid);
 pub struct Matcher {
     shared: Shared,
     from: i16,
+    /// Rounds in a row whose buckets held only events of tenants that are not ours.
+    passed_over: u32,
 }
 
 /// An event of the round and what was decided about it.
@@ -61,7 +67,11 @@ impl Matcher {
     /// A matcher that begins to look at bucket `from`.
     #[must_use]
     pub fn new(shared: Shared, from: i16) -> Self {
-        Self { shared, from }
+        Self {
+            shared,
+            from,
+            passed_over: 0,
+        }
     }
 
     /// Locks some buckets, handles their oldest events, commits.
@@ -93,19 +103,15 @@ impl Matcher {
             let only = Only {
                 bucket,
                 person,
-                give_up: false,
+                how: How::All,
             };
-            let outcome = self.attempt(connection, scope, Some(&only)).await;
-            let outcome = match outcome {
-                Err((error, _)) if error.remedy() == Remedy::Isolate => {
-                    let last = Only {
-                        give_up: true,
-                        ..only
-                    };
-                    self.attempt(connection, scope, Some(&last)).await
+            let mut outcome = self.attempt(connection, scope, Some(&only)).await;
+            for how in [How::First, How::GiveUp] {
+                if matches!(&outcome, Err((error, _)) if error.remedy() == Remedy::Isolate) {
+                    let only = Only { how, ..only };
+                    outcome = self.attempt(connection, scope, Some(&only)).await;
                 }
-                other => other,
-            };
+            }
             match outcome {
                 Ok(Round::Idle) => {}
                 Ok(_) => worked = Round::Worked,
@@ -138,14 +144,12 @@ impl Matcher {
             let mut queue = events::read(&mut tx, scope, &buckets, PER_BUCKET).await?;
             if let Some(only) = only {
                 queue.retain(|e| person(e) == Some(only.person));
-                queue.truncate(if only.give_up { 1 } else { queue.len() });
+                if only.how != How::All {
+                    queue.truncate(1);
+                }
             }
-            if only.is_some_and(|only| only.give_up) {
-                let note =
-                    json!([{"outcome": "error", "reason": "the event could not be handled"}]);
-                let now = queue.first().map_or(executions::BEGINNING, |e| e.now);
-                let lost: Vec<_> = queue.iter().map(|e| (e, Some(note.clone()))).collect();
-                events::log(&mut tx, &lost, now).await?;
+            if let (Some(How::GiveUp), Some(event)) = (only.map(|only| only.how), queue.first()) {
+                give_up::give_up(&self.shared, &mut tx, scope, event).await?;
                 tx.commit().await?;
                 return Ok((Round::Worked, Left::default(), false));
             }
@@ -155,12 +159,20 @@ impl Matcher {
                 .collect();
             people.sort_unstable();
             people.dedup();
-            if queue.is_empty() {
-                return Ok((Round::Idle, Left::default(), false));
-            }
             if only.is_none() {
                 self.from = buckets.last().map_or(0, |last| last.saturating_add(1));
             }
+            if queue.is_empty() {
+                // Others' events in these buckets must not hide ours in later ones: once round, then idle.
+                self.passed_over = (self.passed_over + 1) % LAP;
+                let round = if self.passed_over == 0 {
+                    Round::Idle
+                } else {
+                    Round::Worked
+                };
+                return Ok((round, Left::default(), false));
+            }
+            self.passed_over = 0;
             let (handled, left, enrolled) = handle(&self.shared, &mut tx, scope, &queue).await?;
             tx.commit().await?;
             let round = match handled {
@@ -186,10 +198,22 @@ impl Matcher {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Only {
     bucket: i16,
     person: Person,
-    give_up: bool,
+    how: How,
+}
+
+/// What an attempt at one contact's events tries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// All of them.
+    All,
+    /// The oldest alone.
+    First,
+    /// The oldest, which cannot be handled.
+    GiveUp,
 }
 
 fn person(event: &Queued) -> Option<Person> {

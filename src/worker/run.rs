@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Instant as Monotonic};
 
 use chrono::TimeDelta;
-use sqlx::{Acquire, PgConnection};
+use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::{
@@ -169,6 +169,47 @@ impl Runner {
         let limit = self.shared.settings.batch;
         let mut tx = connection.begin().await?;
         let waiting = executions::claim_wakes(&mut tx, scope, limit).await?;
+        let mut ids: Vec<(i16, Uuid)> = waiting.iter().map(|w| (w.bucket, w.execution)).collect();
+        let done = self.wake(tx, scope, waiting).await;
+        match done {
+            Err(error) if error.remedy() == Remedy::Isolate => {
+                tracing::warn!(error = %error.class(), rows = ids.len(), "a batch of answers failed; going one by one");
+                ids.dedup();
+                self.wakes_alone(connection, scope, &ids).await?;
+                Ok(Round::Worked)
+            }
+            other => other,
+        }
+    }
+
+    /// Each execution's inputs alone; one whose writes are refused is failed, and its inputs are gone (I-9).
+    async fn wakes_alone(
+        &mut self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        ids: &[(i16, Uuid)],
+    ) -> StoreResult<()> {
+        for id in ids {
+            let mut tx = connection.begin().await?;
+            let waiting = executions::claim_wakes_of(&mut tx, *id).await?;
+            match self.wake(tx, scope, waiting).await {
+                Ok(_) => {}
+                Err(error) if error.remedy() == Remedy::Isolate => {
+                    self.fail(connection, scope, *id, &error).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives claimed inputs to their executions, as far as nobody else holds those, and commits.
+    async fn wake(
+        &mut self,
+        mut tx: Transaction<'_, Postgres>,
+        scope: &Scope,
+        waiting: Vec<Waiting>,
+    ) -> StoreResult<Round> {
         if waiting.is_empty() {
             return Ok(Round::Idle);
         }

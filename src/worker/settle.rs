@@ -43,17 +43,24 @@ pub(crate) fn settle(claim: &Claim, reply: &Reply, now: Instant) -> Settlement {
         }
     };
     let more = retry.retries_after(attempt);
+    // After a try that may have been done, only a provider that knows our key can still say a certain no.
+    let not_done = if claim.doubt {
+        Ended::Unknown
+    } else {
+        Ended::Failed
+    };
     match reply.verdict {
         Verdict::Ok => Settlement::End(Ended::Sent),
         Verdict::Rejected if named && more => again(),
-        Verdict::Rejected => Settlement::End(Ended::Failed),
+        Verdict::Rejected if claim.policy == Policy::Dedupe => Settlement::End(Ended::Failed),
+        Verdict::Rejected => Settlement::End(not_done),
         // Our own lateness, not the provider's: given back whole.
         Verdict::NotSent if reply.error.as_deref() == Some("deadline") => Settlement::Again {
             after: Duration::ZERO,
             uncounted: true,
         },
         Verdict::NotSent | Verdict::Retryable if more && in_window(claim, now) => again(),
-        Verdict::NotSent | Verdict::Retryable => Settlement::End(Ended::Failed),
+        Verdict::NotSent | Verdict::Retryable => Settlement::End(not_done),
         Verdict::Unknown => match claim.policy {
             Policy::Dedupe if more && in_window(claim, now) => again(),
             Policy::Retry if more => again(),
@@ -101,4 +108,166 @@ fn in_window(claim: &Claim, now: Instant) -> bool {
         || claim
             .first_at
             .is_none_or(|first| now.signed_duration_since(first) < DEDUPE_WINDOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn now() -> Instant {
+        "2024-03-01T09:00:00Z".parse().expect("a time")
+    }
+
+    fn claim(policy: Policy, attempt: i16, first_hours_ago: i64, retry: Option<Value>) -> Claim {
+        Claim {
+            bucket: 1,
+            id: Uuid::from_u128(7),
+            execution: Uuid::from_u128(8),
+            seq: 3,
+            tenant: 1,
+            action: "webhook".into(),
+            policy,
+            fence: 1,
+            attempt,
+            due_at: now(),
+            created_at: now(),
+            first_at: Some(now() - TimeDelta::hours(first_hours_ago)),
+            timeout: Duration::from_secs(30),
+            retry,
+            request: Value::Null,
+            doubt: false,
+            now: now(),
+        }
+    }
+
+    fn again(millis: u64) -> Settlement {
+        let after = Duration::from_millis(millis);
+        Settlement::Again {
+            after,
+            uncounted: false,
+        }
+    }
+
+    /// Policy, attempt, hours since the first, verdict -> what becomes of the row.
+    #[test]
+    fn verdicts_by_policy() {
+        use Ended::{Failed, Sent, Unknown};
+        use Policy::{Dedupe, Hold, Reconcile, Retry};
+        let end = Settlement::End;
+        let table = [
+            (Hold, 1, 0, Verdict::Ok, end(Sent)),
+            (Hold, 1, 0, Verdict::Rejected, end(Failed)),
+            (Hold, 1, 0, Verdict::NotSent, again(1_000)),
+            (Hold, 2, 0, Verdict::Retryable, again(2_000)),
+            (Hold, 5, 0, Verdict::Retryable, end(Failed)),
+            (Hold, 1, 0, Verdict::Unknown, end(Unknown)),
+            (Reconcile, 1, 0, Verdict::Unknown, end(Unknown)),
+            (Dedupe, 1, 0, Verdict::Unknown, again(1_000)),
+            (Dedupe, 3, 0, Verdict::Unknown, again(4_000)),
+            (Dedupe, 5, 0, Verdict::Unknown, end(Unknown)),
+            (Dedupe, 1, 23, Verdict::Unknown, end(Unknown)),
+            (Dedupe, 1, 23, Verdict::NotSent, end(Failed)),
+            (Retry, 1, 99, Verdict::Unknown, again(1_000)),
+            (Retry, 5, 0, Verdict::Unknown, end(Unknown)),
+        ];
+        for (policy, attempt, hours, verdict, wanted) in table {
+            let reply = Reply::failed(verdict, "some_error", "why");
+            let got = settle(&claim(policy, attempt, hours, None), &reply, now());
+            assert_eq!(
+                got, wanted,
+                "{policy:?} attempt {attempt}, {hours} h, {verdict:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_provider_that_asks_for_time_gets_it() {
+        let mut reply = Reply::failed(Verdict::Retryable, "http_429", "slow down");
+        reply.retry_after = Some(Duration::from_secs(90));
+        assert_eq!(
+            settle(&claim(Policy::Hold, 1, 0, None), &reply, now()),
+            again(90_000)
+        );
+    }
+
+    #[test]
+    fn a_rejection_is_repeated_only_where_it_is_named() {
+        let retry = json!({"maxAttempts": 3, "retryableErrors": ["http_409"]});
+        let reply = |error: &str| Reply::failed(Verdict::Rejected, error, "no");
+        let row = claim(Policy::Hold, 1, 0, Some(retry.clone()));
+        assert_eq!(settle(&row, &reply("http_409"), now()), again(1_000));
+        assert_eq!(
+            settle(&row, &reply("http_400"), now()),
+            Settlement::End(Ended::Failed)
+        );
+        let last = claim(Policy::Hold, 3, 0, Some(retry));
+        assert_eq!(
+            settle(&last, &reply("http_409"), now()),
+            Settlement::End(Ended::Failed)
+        );
+    }
+
+    /// A try that may have been done is not undone by a later one that was not.
+    #[test]
+    fn doubt_stays() {
+        let table = [
+            (Policy::Dedupe, Verdict::NotSent, Ended::Unknown),
+            (Policy::Dedupe, Verdict::Rejected, Ended::Failed),
+            (Policy::Retry, Verdict::Retryable, Ended::Unknown),
+            (Policy::Retry, Verdict::Rejected, Ended::Unknown),
+            (Policy::Dedupe, Verdict::Ok, Ended::Sent),
+        ];
+        for (policy, verdict, wanted) in table {
+            let mut last = claim(policy, 5, 1, None);
+            last.doubt = true;
+            let reply = Reply::failed(verdict, "some_error", "why");
+            assert_eq!(
+                settle(&last, &reply, now()),
+                Settlement::End(wanted),
+                "{policy:?} {verdict:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn our_own_lateness_costs_no_try() {
+        let got = settle(&claim(Policy::Hold, 5, 0, None), &Reply::too_late(), now());
+        assert_eq!(
+            got,
+            Settlement::Again {
+                after: Duration::ZERO,
+                uncounted: true
+            }
+        );
+    }
+
+    /// Policy, had it passed the barrier -> what becomes of a row whose dispatcher did not come back.
+    #[test]
+    fn lost_leases_by_policy() {
+        let back = Settlement::Again {
+            after: Duration::ZERO,
+            uncounted: true,
+        };
+        let table = [
+            (Policy::Hold, false, back),
+            (Policy::Hold, true, Settlement::End(Ended::Unknown)),
+            (Policy::Reconcile, false, back),
+            (Policy::Reconcile, true, Settlement::End(Ended::Unknown)),
+            (Policy::Dedupe, false, again(1_000)),
+            (Policy::Retry, false, again(1_000)),
+        ];
+        for (policy, passed, wanted) in table {
+            let got = settle_expired(&claim(policy, 1, 0, None), passed, now());
+            assert_eq!(got, wanted, "{policy:?}, passed {passed}");
+        }
+        let late = claim(Policy::Dedupe, 1, 24, None);
+        assert_eq!(
+            settle_expired(&late, false, now()),
+            Settlement::End(Ended::Unknown)
+        );
+    }
 }

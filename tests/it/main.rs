@@ -3,11 +3,22 @@
 
 mod support;
 
+mod chaos;
 mod cli;
+mod cli_operate;
+mod cli_serve;
 mod definitions;
 mod demo;
+mod docs;
 mod enrolment;
+mod fleet;
+mod isolation;
 mod journey;
+mod outage;
 mod parity;
+mod plans;
+mod private_pg;
 mod queries;
+mod sql;
+mod testing;
 mod verify;

@@ -293,7 +293,7 @@ mod tests {
         let fields = Value::Object(read[0].contact.fields.clone());
         assert_eq!(
             fields,
-            json!({"last_name": "Ida", "tags": ["x"], "score": 3, "external_id": "a"})
+            json!({"last_name": "Ida", "full_name": "Ida", "tags": ["x"], "score": 3, "external_id": "a"})
         );
         let read = events(
             "{\"type\":\"t\",\"contact_id\":\"a\",\"occurred_at\":\"2026-01-01\",\"set\":{\"lastPurchaseDate\":1}}",

@@ -18,7 +18,7 @@ async fn types(db: &mut PgConnection) -> Vec<String> {
 
 #[tokio::test]
 async fn each_write_makes_its_events() {
-    let (_, mut db) = installed("crm_events").await;
+    let mut db = installed("crm_events").await;
     let table = [
         (
             format!("insert into crm.contacts (id, tags) values ('{CONTACT}', '{{a}}')"),
@@ -86,7 +86,7 @@ async fn each_write_makes_its_events() {
 
 #[tokio::test]
 async fn a_field_change_is_written_where_somebody_reads_it() {
-    let (_, mut db) = installed("crm_interest").await;
+    let mut db = installed("crm_interest").await;
     workflow(&mut db, "default", "w", "").await;
     run(&mut db, &format!("insert into crm.contacts (id) values ('{CONTACT}'); delete from waypost.event_queue;
         insert into waypost.interests (tenant_id, event_type, field, workflow_id, version)
@@ -113,7 +113,7 @@ async fn a_field_change_is_written_where_somebody_reads_it() {
 
 #[tokio::test]
 async fn the_cause_of_a_workers_write_travels_with_its_events() {
-    let (_, mut db) = installed("crm_cause").await;
+    let mut db = installed("crm_cause").await;
     run(&mut db, &format!("insert into crm.contacts (id) values ('{CONTACT}'), (waypost.new_id()); delete from waypost.event_queue;
         begin; set local waypost.cause = '{{\"{CONTACT}\": {{\"execution\": \"{CONTACT}\", \"workflow\": 1, \"depth\": 2}}}}';
         update crm.contacts set tags = '{{x}}'; commit")).await;
@@ -127,7 +127,7 @@ async fn the_cause_of_a_workers_write_travels_with_its_events() {
 
 #[tokio::test]
 async fn many_rows_are_one_statement_and_roll_back_with_their_writer() {
-    let (_, mut db) = installed("crm_bulk").await;
+    let mut db = installed("crm_bulk").await;
     run(&mut db, "begin; insert into crm.contacts (email) select g || '@example.com' from generate_series(1, 20000) g; rollback").await;
     assert!(types(&mut db).await.is_empty());
     run(&mut db, "insert into crm.contacts (email) select g || '@example.com' from generate_series(1, 20000) g").await;
@@ -143,7 +143,7 @@ async fn many_rows_are_one_statement_and_roll_back_with_their_writer() {
 
 #[tokio::test]
 async fn an_open_form_plans_its_abandonment_and_a_submission_takes_it_back() {
-    let (_, mut db) = installed("crm_forms").await;
+    let mut db = installed("crm_forms").await;
     workflow(&mut db, "default", "w", "").await;
     run(&mut db, &format!("insert into crm.contacts (id) values ('{CONTACT}');
         insert into crm.form_submissions (form_id, contact_id, started_at) values
@@ -184,7 +184,7 @@ async fn an_open_form_plans_its_abandonment_and_a_submission_takes_it_back() {
 
 #[tokio::test]
 async fn a_deleted_contact_takes_its_executions_along() {
-    let (_, mut db) = installed("crm_delete").await;
+    let mut db = installed("crm_delete").await;
     workflow(&mut db, "default", "w", "").await;
     run(&mut db, &format!("insert into crm.contacts (id) values ('{CONTACT}'); select waypost.enroll('w', '{CONTACT}')")).await;
     run(&mut db, "begin; delete from crm.contacts; rollback").await;
@@ -205,7 +205,7 @@ async fn a_deleted_contact_takes_its_executions_along() {
 
 #[tokio::test]
 async fn contacts_are_written_as_deltas_in_the_order_given() {
-    let (_, mut db) = installed("crm_write").await;
+    let mut db = installed("crm_write").await;
     run(&mut db, &format!("insert into crm.contacts (id, tags, custom_fields) values ('{CONTACT}', '{{a,b}}', '{{\"old\":1}}');
         insert into crm.custom_fields (name, type) values ('score', 'number'), ('day', 'date'), ('ok', 'boolean')")).await;
     let wrote = one(&mut db, &format!("select waypost.write_contacts('{{default,default,default}}', array['{CONTACT}', '{CONTACT}', gen_random_uuid()]::uuid[],
@@ -239,7 +239,7 @@ async fn contacts_are_written_as_deltas_in_the_order_given() {
 
 #[tokio::test]
 async fn local_times_follow_the_one_rule() {
-    let (_, mut db) = installed("spans").await;
+    let mut db = installed("spans").await;
     // Berlin, spring: 02:30 does not exist, the next valid instant is 03:00 CEST = 01:00Z. Autumn: 02:30 is twice, the first.
     let table = [
         ("2027-03-27 01:30Z", 1, "days", "2027-03-28T01:00:00Z"),

@@ -44,7 +44,7 @@ async fn send(db: &mut PgConnection, seq: i32, state: i16, policy: i16) {
 
 #[tokio::test]
 async fn a_cancel_takes_what_is_pending_and_leaves_what_may_be_on_the_wire() {
-    let (_, mut db) = installed("cancel").await;
+    let mut db = installed("cancel").await;
     let id = waiting(&mut db).await;
     // seq, state, policy: 0 pending 1 claimed 2 sending; 0 dedupe 1 reconcile 2 hold 3 retry
     for (seq, state, policy) in [
@@ -97,7 +97,7 @@ async fn a_cancel_takes_what_is_pending_and_leaves_what_may_be_on_the_wire() {
 
 #[tokio::test]
 async fn paused_is_held_until_resumed() {
-    let (_, mut db) = installed("pause").await;
+    let mut db = installed("pause").await;
     let id = waiting(&mut db).await;
     for _ in 0..2 {
         assert_eq!(
@@ -141,7 +141,7 @@ async fn paused_is_held_until_resumed() {
 
 #[tokio::test]
 async fn commands_wait_for_the_claim_in_the_words_of_the_machine() {
-    let (_, mut db) = installed("commands").await;
+    let mut db = installed("commands").await;
     let id = waiting(&mut db).await;
     let table = [
         (format!("waypost.skip_wait('{id}')"), "skip_wait", None),
@@ -182,7 +182,7 @@ async fn commands_wait_for_the_claim_in_the_words_of_the_machine() {
 
 #[tokio::test]
 async fn an_ended_execution_comes_back_unless_its_key_is_taken_or_a_send_is_unsettled() {
-    let (_, mut db) = installed("bring_back").await;
+    let mut db = installed("bring_back").await;
     let id = waiting(&mut db).await;
     run(&mut db, &format!("select waypost.cancel('{id}')")).await;
     let (code, _) = refused(&mut db, &format!("select waypost.retry('{id}')")).await;

@@ -11,7 +11,7 @@ use super::support::{installed, one};
 
 #[tokio::test]
 async fn a_hundred_random_ids_are_the_same_in_sql_and_in_rust() {
-    let (_, mut db) = installed("ids").await;
+    let mut db = installed("ids").await;
     for round in 0..100u64 {
         let contact = if round == 0 {
             Uuid::nil()
@@ -36,7 +36,7 @@ async fn a_hundred_random_ids_are_the_same_in_sql_and_in_rust() {
         .bind(parts.map(str::to_owned).to_vec())
         .bind(id)
         .bind(seq)
-        .fetch_one(&mut db)
+        .fetch_one(&mut *db)
         .await
         .expect("the functions answer");
         let ours = (
@@ -55,7 +55,7 @@ async fn a_hundred_random_ids_are_the_same_in_sql_and_in_rust() {
 
 #[tokio::test]
 async fn numbers_have_the_same_names_in_sql_and_in_rust() {
-    let (_, mut db) = installed("names").await;
+    let mut db = installed("names").await;
     for status in Status::ALL {
         let name = one(
             &mut db,

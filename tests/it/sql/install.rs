@@ -5,17 +5,18 @@ use sqlx::Connection;
 use waypost::store::install::{
     InstallError, Options, current_version, expected_version, migrate, plan,
 };
+use waypost::testing::TestDb;
 
-use super::support::{OWNER, connect, empty, installed, one, rows, run};
+use super::support::{Owner, installed, login, one, rows, run};
 
 const ALL: Options = Options { crm: true };
 const BARE: Options = Options { crm: false };
 
 #[tokio::test]
 async fn eight_at_once_on_an_empty_database_install_it_once() {
-    let database = empty("eight", OWNER, "createrole").await;
+    let database = TestDb::empty("eight").await;
     let installs = (0..8).map(|_| async {
-        let mut db = connect(&database, OWNER).await;
+        let mut db = database.connect().await;
         let report = migrate(&mut db, ALL, &|_| {}).await;
         db.close().await.expect("the session ends");
         report
@@ -23,7 +24,7 @@ async fn eight_at_once_on_an_empty_database_install_it_once() {
     for report in join_all(installs).await {
         assert!(report.expect("each of them succeeds").isolated);
     }
-    let mut db = connect(&database, OWNER).await;
+    let mut db = database.connect().await;
     assert_eq!(
         current_version(&mut db).await.expect("it answers"),
         expected_version()
@@ -45,8 +46,8 @@ async fn eight_at_once_on_an_empty_database_install_it_once() {
 
 #[tokio::test]
 async fn the_plan_of_an_empty_database_does_nothing() {
-    let database = empty("plan", OWNER, "createrole").await;
-    let mut db = connect(&database, OWNER).await;
+    let database = TestDb::empty("plan").await;
+    let mut db = database.connect().await;
     let report = plan(&mut db, ALL).await.expect("it answers");
     assert_eq!(
         report.migrations.len(),
@@ -62,7 +63,7 @@ async fn the_plan_of_an_empty_database_does_nothing() {
 
 #[tokio::test]
 async fn a_function_of_another_text_is_installed_again() {
-    let (_, mut db) = installed("reinstall").await;
+    let mut db = installed("reinstall").await;
     run(&mut db, "update waypost.installed set checksum = '' where object in ('sql/functions/ring', 'sql/crm/record_events')").await;
     let report = migrate(&mut db, ALL, &|_| {}).await.expect("it installs");
     assert_eq!(
@@ -75,7 +76,7 @@ async fn a_function_of_another_text_is_installed_again() {
 
 #[tokio::test]
 async fn a_view_of_another_shape_gives_way() {
-    let (_, mut db) = installed("reshape").await;
+    let mut db = installed("reshape").await;
     run(&mut db, "set role waypost_owner; drop view waypost.messages; create view waypost.messages as select 1 as one; reset role;
                   update waypost.installed set checksum = '' where object = 'sql/views/messages'").await;
     migrate(&mut db, ALL, &|_| {}).await.expect("it installs");
@@ -88,7 +89,7 @@ async fn a_view_of_another_shape_gives_way() {
 
 #[tokio::test]
 async fn an_old_binary_says_that_the_schema_is_newer() {
-    let (_, mut db) = installed("newer").await;
+    let mut db = installed("newer").await;
     run(
         &mut db,
         "insert into waypost.migrations (name, checksum) values ('migrations/9999_future', '')",
@@ -106,7 +107,7 @@ async fn an_old_binary_says_that_the_schema_is_newer() {
 
 #[tokio::test]
 async fn a_changed_migration_is_refused() {
-    let (_, mut db) = installed("changed").await;
+    let mut db = installed("changed").await;
     run(
         &mut db,
         "update waypost.migrations set checksum = '' where name = 'migrations/0002_events'",
@@ -123,8 +124,14 @@ async fn a_changed_migration_is_refused() {
 
 #[tokio::test]
 async fn without_the_right_to_make_roles_it_works_and_says_what_is_missing() {
-    let database = empty("plain", "waypost_test_plain", "nocreaterole").await;
-    let mut db = connect(&database, "waypost_test_plain").await;
+    let mut owner = Owner::of(TestDb::empty("plain").await).await;
+    login(&mut owner, "waypost_test_plain", &[]).await;
+    let give = format!(
+        "grant waypost_test_plain to current_user; alter database {} owner to waypost_test_plain",
+        owner.db.name()
+    );
+    run(&mut owner, &give).await;
+    let mut db = owner.connect_as("waypost_test_plain").await;
     let report = migrate(&mut db, ALL, &|_| {}).await.expect("it installs");
     assert!(!report.isolated);
     assert_eq!(
@@ -150,8 +157,8 @@ async fn without_the_right_to_make_roles_it_works_and_says_what_is_missing() {
 
 #[tokio::test]
 async fn without_the_crm_contacts_are_a_teams_own_and_stay_so() {
-    let database = empty("bare", OWNER, "createrole").await;
-    let mut db = connect(&database, OWNER).await;
+    let database = TestDb::empty("bare").await;
+    let mut db = database.connect().await;
     migrate(&mut db, BARE, &|_| {}).await.expect("it installs");
     assert_eq!(
         one(&mut db, "select (to_regnamespace('crm') is null)::text").await,

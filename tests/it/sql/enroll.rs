@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use sqlx::{Connection, PgConnection};
 
-use super::support::{OWNER, connect, installed, one, refused, rows, run, workflow};
+use super::support::{installed, one, refused, rows, run, workflow};
 
 const CONTACT: &str = "00000000-0000-7000-8000-0000000000c1";
 
@@ -17,7 +17,7 @@ async fn contact(db: &mut PgConnection) {
 
 #[tokio::test]
 async fn each_rule_has_its_answer() {
-    let (_, mut db) = installed("enroll_rules").await;
+    let mut db = installed("enroll_rules").await;
     contact(&mut db).await;
     // workflow, its rules, the call's arguments, the answer, and the answer to the same call again
     let table = [
@@ -151,7 +151,7 @@ async fn each_rule_has_its_answer() {
 
 #[tokio::test]
 async fn a_duplicate_names_the_live_execution_and_refusals_are_kept() {
-    let (_, mut db) = installed("enroll_blocks").await;
+    let mut db = installed("enroll_blocks").await;
     contact(&mut db).await;
     workflow(&mut db, "default", "w", "").await;
     let first = one(
@@ -199,7 +199,7 @@ async fn a_duplicate_names_the_live_execution_and_refusals_are_kept() {
 
 #[tokio::test]
 async fn an_end_frees_the_key_and_a_start_counts() {
-    let (_, mut db) = installed("enroll_again").await;
+    let mut db = installed("enroll_again").await;
     contact(&mut db).await;
     workflow(&mut db, "default", "free", "").await;
     workflow(
@@ -234,7 +234,7 @@ async fn an_end_frees_the_key_and_a_start_counts() {
 
 #[tokio::test]
 async fn one_call_for_many_keeps_the_limit_within_itself() {
-    let (_, mut db) = installed("enroll_many").await;
+    let mut db = installed("enroll_many").await;
     run(&mut db, "insert into crm.contacts (email) select g || '@example.com' from generate_series(1, 500) g").await;
     workflow(
         &mut db,
@@ -258,11 +258,12 @@ async fn of_32_sessions_exactly_one_enrols() {
         "",
         "needs_ledger = true, limit_count = 1, allow_multiple = true",
     ] {
-        let (database, mut db) = installed("enroll_32").await;
+        let mut db = installed("enroll_32").await;
         contact(&mut db).await;
         workflow(&mut db, "default", "w", rules).await;
+        let database = &db.db;
         let sessions = (0..32).map(|_| async {
-            let mut session = connect(&database, OWNER).await;
+            let mut session = database.connect().await;
             let answer = one(
                 &mut session,
                 &format!("select outcome from waypost.enroll('w', '{CONTACT}')"),
@@ -286,7 +287,7 @@ async fn of_32_sessions_exactly_one_enrols() {
 
 #[tokio::test]
 async fn a_rolled_back_enrolment_never_was() {
-    let (_, mut db) = installed("enroll_rollback").await;
+    let mut db = installed("enroll_rollback").await;
     workflow(&mut db, "default", "w", "").await;
     for round in 0..20 {
         let mut tx = db.begin().await.expect("it begins");
@@ -325,7 +326,7 @@ async fn a_rolled_back_enrolment_never_was() {
 
 #[tokio::test]
 async fn an_event_has_one_id_for_one_dedupe_key() {
-    let (_, mut db) = installed("emit").await;
+    let mut db = installed("emit").await;
     let keyed =
         format!("select waypost.emit('order.placed', '{CONTACT}', dedupe_key => 'o1')::text");
     let first = one(&mut db, &keyed).await;
@@ -360,7 +361,7 @@ async fn an_event_has_one_id_for_one_dedupe_key() {
 
 #[tokio::test]
 async fn sets_in_opposite_orders_do_not_deadlock() {
-    let (database, mut db) = installed("enroll_orders").await;
+    let mut db = installed("enroll_orders").await;
     run(&mut db, "insert into crm.contacts (email) select g || '@example.com' from generate_series(1, 300) g").await;
     workflow(&mut db, "default", "plain", "").await;
     workflow(
@@ -371,9 +372,9 @@ async fn sets_in_opposite_orders_do_not_deadlock() {
     )
     .await;
     let sessions = (0..8).map(|n| {
-        let (database, order) = (&database, if n % 2 == 0 { "asc" } else { "desc" });
+        let (database, order) = (&db.db, if n % 2 == 0 { "asc" } else { "desc" });
         async move {
-            let mut session = connect(database, OWNER).await;
+            let mut session = database.connect().await;
             for slug in ["plain", "ledger"] {
                 run(&mut session, &format!("select waypost.enroll_many('{slug}', (select array_agg(id order by id {order}) from crm.contacts))")).await;
             }

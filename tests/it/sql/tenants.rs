@@ -1,12 +1,12 @@
 //! Tenants are kept apart in the database itself (I-8), whatever a login sets or calls.
 
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 
-use super::support::{connect, grant, installed, login, one, refused, rows, run, workflow};
+use super::support::{Owner, installed, login, one, refused, rows, run, workflow};
 
 /// Two tenants with a contact, a workflow, an execution and an event each; logins that may speak for `a` only.
-async fn two(name: &str) -> (String, PgConnection) {
-    let (database, mut db) = installed(name).await;
+async fn two(name: &str) -> Owner {
+    let mut db = installed(name).await;
     run(
         &mut db,
         "insert into waypost.tenants (name) values ('a'), ('b')",
@@ -21,11 +21,10 @@ async fn two(name: &str) -> (String, PgConnection) {
         ("waypost_test_app", "waypost_app"),
         ("waypost_test_report", "waypost_report"),
     ] {
-        login(member, "").await;
-        grant(role, member).await;
+        login(&mut db, member, &[role]).await;
         run(&mut db, &format!("insert into waypost.role_tenants (role_name, tenant_id) select '{member}', id from waypost.tenants where name = 'a'")).await;
     }
-    (database, db)
+    db
 }
 
 fn contact(tenant: &str) -> String {
@@ -34,14 +33,14 @@ fn contact(tenant: &str) -> String {
 
 #[tokio::test]
 async fn an_application_speaks_for_its_tenant_only() {
-    let (database, mut owner) = two("app").await;
+    let mut owner = two("app").await;
     let of_b = one(
         &mut owner,
         "select id::text from waypost.executions where tenant = 'b'",
     )
     .await;
     let b = contact("b");
-    let mut app = connect(&database, "waypost_test_app").await;
+    let mut app = owner.connect_as("waypost_test_app").await;
 
     run(&mut app, "set waypost.tenant = 'a'").await;
     run(
@@ -184,8 +183,8 @@ async fn an_application_speaks_for_its_tenant_only() {
 
 #[tokio::test]
 async fn reports_show_their_tenant_in_every_view() {
-    let (database, mut owner) = two("report").await;
-    let mut report = connect(&database, "waypost_test_report").await;
+    let mut owner = two("report").await;
+    let mut report = owner.connect_as("waypost_test_report").await;
     let views = rows(&mut owner, "select c.relname::text from pg_class c where c.relnamespace = 'waypost'::regnamespace and c.relkind = 'v'").await;
     let mut seen = 0;
     for view in &views {
@@ -232,7 +231,7 @@ async fn reports_show_their_tenant_in_every_view() {
 
 #[tokio::test]
 async fn a_worker_serves_every_tenant_and_the_api_one_at_a_time() {
-    let (_, mut db) = two("worker").await;
+    let mut db = two("worker").await;
     run(&mut db, "set role waypost_worker").await;
     assert_eq!(
         one(&mut db, "select count(*)::text from waypost.executions").await,

@@ -1,5 +1,4 @@
 //! The private Postgres as its users meet it: from nothing, shared, killed, refused, removed.
-#![allow(clippy::unwrap_used)]
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
 //! The test harness: clones apart from each other, never superusers, gone afterwards.
-#![allow(clippy::unwrap_used)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

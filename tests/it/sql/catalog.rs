@@ -115,7 +115,7 @@ const RULES: [Rule; 13] = [
 
 #[tokio::test]
 async fn the_schema_keeps_every_rule_and_every_rule_can_be_broken() {
-    let (_, mut db) = installed("catalog").await;
+    let mut db = installed("catalog").await;
     for rule in RULES {
         let broken = rows(&mut db, rule.finds).await;
         assert!(broken.is_empty(), "{}: {broken:?}", rule.says);
@@ -135,7 +135,7 @@ async fn the_schema_keeps_every_rule_and_every_rule_can_be_broken() {
 
 #[tokio::test]
 async fn new_partitions_are_covered_and_old_ones_dropped() {
-    let (_, mut db) = installed("partitions").await;
+    let mut db = installed("partitions").await;
     let count = "select count(*)::text from pg_class where relnamespace = 'waypost'::regnamespace and relname ~ '_[0-9]{8}$' and relkind = 'r'";
     assert_eq!(
         rows(&mut db, count).await,

@@ -1,0 +1,92 @@
+//! Worker processes of the built binary on a test's database; none outlives its test.
+
+use std::{
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use waypost::testing::TestDb;
+
+/// Lease of a claimed send, in seconds: short, so that what a killed worker held comes back within a test.
+const LEASE: &str = "6";
+
+/// The binary on a database, with the settings of these tests.
+pub fn waypost(url: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+    command
+        .args(args)
+        .env("DATABASE_URL", url)
+        .env("WAYPOST_OUTBOUND_ALLOW", "127.0.0.0/8")
+        .env("WAYPOST_LEASE", LEASE)
+        // Small claims: a killed worker takes few rows with it.
+        .env("WAYPOST_BATCH", "60")
+        .env("WAYPOST_RUNNERS", "2")
+        .env("WAYPOST_MATCHERS", "1")
+        .env("WAYPOST_DISPATCHERS", "1")
+        .env_remove("WAYPOST_TENANT")
+        .env_remove("RUST_LOG");
+    command
+}
+
+/// Publishes a definition for a tenant with `waypost deploy`.
+pub fn deploy(db: &TestDb, tenant: &str, definition: &serde_json::Value) {
+    let id = definition["id"].as_str().unwrap();
+    let file = std::env::temp_dir().join(format!("waypost-{id}-{}.json", db.name()));
+    std::fs::write(&file, definition.to_string()).unwrap();
+    let args = [
+        "deploy",
+        file.to_str().unwrap(),
+        "--publish",
+        "--tenant",
+        tenant,
+    ];
+    let out = waypost(&db.url(), &args).output().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{errors}");
+}
+
+/// One worker process; killed when dropped.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts `waypost worker`.
+    pub fn start(url: &str) -> Process {
+        Process(
+            waypost(url, &["worker"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        )
+    }
+
+    /// SIGKILL: it gets no chance to say anything.
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// SIGTERM; answers how it ended and after how long.
+    pub fn terminate(mut self) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.0.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        (self.0.wait().unwrap(), begun.elapsed())
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

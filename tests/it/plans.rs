@@ -1,0 +1,241 @@
+//! The hot statements go by their index with bounded work, on tables that are full and were never analysed.
+//!
+//! Without the worker's session settings the planner reads and sorts all due rows for every claim there.
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+use waypost::{
+    store::{Purpose, pool},
+    testing::TestDb,
+};
+
+use crate::support::database;
+
+/// Due rows of each table, and rows of each that are not.
+const ROWS: i32 = 150_000;
+/// Lost leases, beside them.
+const LOST: i32 = 20_000;
+/// Rows that a claim asks for.
+const BATCH: usize = 1_000;
+
+/// The first 128 buckets, 200 events each; filled in by [`explained`].
+const EVENTS: &str = "'{buckets}', 200, '{}', null";
+
+/// A statement of the hot path as the loops call it.
+struct Hot {
+    name: &'static str,
+    sql: &'static str,
+    args: &'static str,
+    index: &'static str,
+    /// Whether it puts what it returns in order.
+    sorts: bool,
+    /// Rows that come back.
+    rows: usize,
+    /// Most pages that one row may cost, all in all: its index entry, the row, its lock or its new version
+    /// in every index.
+    pages: usize,
+}
+
+const CLAIM_DUE: &str = include_str!("../../sql/queries/claim_due.sql");
+const CLAIM_OUTBOX: &str = include_str!("../../sql/queries/claim_outbox.sql");
+const READ_EVENTS: &str = include_str!("../../sql/queries/read_events.sql");
+const EXPIRED_LEASES: &str = include_str!("../../sql/queries/expired_leases.sql");
+
+fn hot() -> Vec<Hot> {
+    vec![
+        Hot {
+            name: "claim_due",
+            sql: CLAIM_DUE,
+            args: "timestamptz 'epoch', 1000, '{}'",
+            index: "runs_due",
+            sorts: false,
+            rows: BATCH,
+            pages: 4,
+        },
+        Hot {
+            name: "claim_outbox",
+            sql: CLAIM_OUTBOX,
+            args: "timestamptz 'epoch', 1000, 60000, '{}'",
+            index: "sends_due",
+            sorts: false,
+            rows: BATCH,
+            pages: 25,
+        },
+        Hot {
+            name: "expired_leases",
+            sql: EXPIRED_LEASES,
+            args: "500, null, '{}'",
+            index: "sends_lease",
+            sorts: false,
+            rows: 500,
+            pages: 25,
+        },
+        Hot {
+            name: "read_events",
+            sql: READ_EVENTS,
+            args: EVENTS,
+            index: "event_queue_pk",
+            sorts: true,
+            // Some 146 events a bucket.
+            rows: 128 * (ROWS as usize / 1_024),
+            pages: 2,
+        },
+    ]
+}
+
+/// Due rows and as many that are not, bulk-loaded; nobody analyses them. Due times are spread over ids, as
+/// they are in life.
+async fn fill(db: &TestDb) {
+    let mut owner = db.connect().await;
+    for table in ["runs", "sends", "event_queue"] {
+        let off = format!("alter table waypost.{table} set (autovacuum_enabled = off)");
+        owner.execute(AssertSqlSafe(off)).await.unwrap();
+    }
+    let mut c = db.connect().await;
+    c.execute("set role waypost_worker").await.unwrap();
+    let spread = "clock_timestamp() - (g * 7919 % 100000 + 1) * interval '1 millisecond'";
+    let ahead = "clock_timestamp() + (g * 7919 % 100000 + 3600000) * interval '1 millisecond'";
+    let sends = |at: &str, state: i32, lease: &str, rows: i32| {
+        format!(
+            "insert into waypost.sends (bucket, id, execution_id, seq, tenant_id, workflow_id, version, contact_id, step,
+                    action, policy, state, due_at, lease_until, created_at, timeout_ms, request)
+             select g % 1024, gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 1, gen_random_uuid(), 0, 'webhook', 0,
+                    {state}, {at}, {lease}, clock_timestamp(), 1000, '{{\"url\": \"https://example.com/\"}}'
+               from generate_series(1, {rows}) g"
+        )
+    };
+    let runs = |at: &str| {
+        format!(
+            "insert into waypost.runs (bucket, id, tenant_id, workflow_id, version, contact_id, key, enrolled_at, due_at)
+             select g % 1024, gen_random_uuid(), 1, 1, 1, gen_random_uuid(), g, clock_timestamp(), {at}
+               from generate_series(1, {ROWS}) g"
+        )
+    };
+    for statement in [
+        runs(spread),
+        runs(ahead),
+        sends(spread, 0, "null", ROWS),
+        sends(ahead, 0, "null", ROWS),
+        sends(spread, 1, spread, LOST),
+        format!(
+            "insert into waypost.event_queue (bucket, recorded_at, id, tenant_id, contact_id, type, occurred_at, data)
+             select g % 1024, {spread}, gen_random_uuid(), 1, gen_random_uuid(), 'a.b', clock_timestamp(), '{{}}'
+               from generate_series(1, {ROWS}) g"
+        ),
+    ] {
+        c.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+}
+
+/// What running it read and did: the plan as JSON.
+async fn explained(c: &mut PgConnection, hot: &Hot, mode: &str) -> Value {
+    let mut tx = c.begin().await.unwrap();
+    for statement in [
+        format!("set local plan_cache_mode = force_{mode}_plan"),
+        format!("prepare hot as {}", hot.sql),
+    ] {
+        tx.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let buckets: Vec<String> = (0..128).map(|bucket: i32| bucket.to_string()).collect();
+    let explain = format!(
+        "explain (analyze, buffers, timing off, format json) execute hot({})",
+        hot.args.replace("buckets", &buckets.join(","))
+    );
+
+    let row = tx.fetch_one(AssertSqlSafe(explain)).await.unwrap();
+    let plan: Value = row.get(0);
+    tx.execute("deallocate hot").await.unwrap();
+    tx.rollback().await.unwrap();
+    plan[0]["Plan"].clone()
+}
+
+/// Every plan node with its kind and index.
+fn nodes<'p>(plan: &'p Value, found: &mut Vec<(&'p str, &'p str)>) {
+    found.push((
+        plan["Node Type"].as_str().unwrap(),
+        plan["Index Name"].as_str().unwrap_or(""),
+    ));
+    for inner in plan["Plans"].as_array().into_iter().flatten() {
+        nodes(inner, found);
+    }
+}
+
+fn pages(plan: &Value) -> usize {
+    ["Shared Hit Blocks", "Shared Read Blocks"]
+        .iter()
+        .map(|name| plan[*name].as_u64().unwrap() as usize)
+        .sum()
+}
+
+async fn worker_session(db: &TestDb) -> PgConnection {
+    pool::single(&db.url(), Purpose::Worker).await.unwrap()
+}
+
+#[tokio::test]
+async fn hot_statements_go_by_their_index_on_tables_never_analysed() {
+    let db = database("plans").await;
+    fill(&db).await;
+    let mut c = worker_session(&db).await;
+    let mut wrong = Vec::new();
+    for hot in hot() {
+        for mode in ["custom", "generic"] {
+            let plan = explained(&mut c, &hot, mode).await;
+            let mut found = Vec::new();
+            nodes(&plan, &mut found);
+            let rows = plan["Actual Rows"].as_f64().unwrap() as usize;
+            let (pages, most) = (pages(&plan), hot.pages * hot.rows);
+            println!("{:<15} {mode:<8} {rows:>6} rows {pages:>7} pages", hot.name);
+            let name = hot.name;
+            if !found.iter().any(|node| node.1 == hot.index) {
+                wrong.push(format!("{name}, {mode}: not by {}: {found:?}", hot.index));
+            }
+            for (kind, _) in &found {
+                let full = ["Seq Scan", "Bitmap Heap Scan", "Merge Join"].contains(kind);
+                if full || (*kind == "Sort" && !hot.sorts) {
+                    wrong.push(format!("{name}, {mode}: a {kind}: {found:?}"));
+                }
+            }
+            if rows.abs_diff(hot.rows) > hot.rows / 10 {
+                wrong.push(format!(
+                    "{name}, {mode}: {rows} rows instead of {}",
+                    hot.rows
+                ));
+            }
+            if pages > most {
+                wrong.push(format!("{name}, {mode}: {pages} pages, more than {most}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    what_is_not_due_costs_a_handful_of_pages(&db, &mut c).await;
+}
+
+async fn what_is_not_due_costs_a_handful_of_pages(db: &TestDb, c: &mut PgConnection) {
+    // What is due is taken by somebody and committed.
+    for statement in [
+        "update waypost.runs set due_at = null where due_at < clock_timestamp()",
+        "delete from waypost.sends where due_at < clock_timestamp()",
+        "delete from waypost.event_queue",
+    ] {
+        c.execute(statement).await.unwrap();
+    }
+    // As autovacuum leaves it, without statistics.
+    let mut owner = db.connect().await;
+    for table in ["runs", "sends", "event_queue"] {
+        let vacuum = format!("vacuum (analyze false) waypost.{table}");
+        owner.execute(AssertSqlSafe(vacuum)).await.unwrap();
+    }
+    for hot in hot() {
+        let plan = explained(c, &hot, "generic").await;
+        let (rows, pages) = (plan["Actual Rows"].as_f64().unwrap(), pages(&plan));
+        println!("{:<15} {rows:>6} rows {pages:>7} pages", hot.name);
+        assert!(rows == 0.0, "{}: {rows} rows", hot.name);
+        // A probe into each bucket, else one into the table.
+        let most = if hot.name == "read_events" {
+            128 * 4
+        } else {
+            40
+        };
+        assert!(pages <= most, "{}: {pages} pages to find nothing", hot.name);
+    }
+}
