@@ -53,9 +53,15 @@ impl Driver {
             now: self.now,
         };
         loop {
+            let scheduled = schedule::run_once(&self.shared, &scope).await?;
+            // At one instant events come before timers, whichever buckets a round takes.
+            let mut matched = Round::Idle;
+            while self.matcher.run_once(&scope).await? != Round::Idle {
+                matched = Round::Worked;
+            }
             let rounds = [
-                schedule::run_once(&self.shared, &scope).await?,
-                self.matcher.run_once(&scope).await?,
+                scheduled,
+                matched,
                 self.runner.run_once(&scope).await?,
                 self.dispatcher.run_once(&scope).await?,
             ];

@@ -15,6 +15,7 @@ mod fleet;
 mod isolation;
 mod journey;
 mod outage;
+mod parity;
 mod plans;
 mod private_pg;
 mod queries;
