@@ -65,7 +65,11 @@ impl Matcher {
     /// A matcher that begins to look at bucket `from`.
     #[must_use]
     pub fn new(shared: Shared, from: i16) -> Self {
-        Self { shared, from, passed_over: 0 }
+        Self {
+            shared,
+            from,
+            passed_over: 0,
+        }
     }
 
     /// Locks some buckets, handles their oldest events, commits.
@@ -159,7 +163,11 @@ impl Matcher {
             if queue.is_empty() {
                 // Others' events in these buckets must not hide ours in later ones: once round, then idle.
                 self.passed_over = (self.passed_over + 1) % LAP;
-                let round = if self.passed_over == 0 { Round::Idle } else { Round::Worked };
+                let round = if self.passed_over == 0 {
+                    Round::Idle
+                } else {
+                    Round::Worked
+                };
                 return Ok((round, Left::default(), false));
             }
             self.passed_over = 0;
