@@ -14,6 +14,7 @@ mod enrolment;
 mod fleet;
 mod isolation;
 mod journey;
+mod locks;
 mod outage;
 mod parity;
 mod plans;
