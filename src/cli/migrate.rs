@@ -52,7 +52,8 @@ impl Migrate {
         }
         if !self.plan && !report.isolated {
             eprintln!(
-                "warning: this login may not create roles, so row security does not keep tenants apart; run migrate once as a login with CREATEROLE"
+                "warning: this login may neither create nor join the roles waypost_*, so row security does not keep tenants apart; \
+                 run migrate first as a login with CREATEROLE, or have the login that made them grant them to this one"
             );
         }
         Ok(())

@@ -9,6 +9,10 @@ use super::execution::{Instant, State, Status};
 
 /// What reaches a live execution.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are a few at a time, and every one that matters is an event"
+)]
 pub enum Input {
     /// It is due: the start, or a time has come.
     Time,

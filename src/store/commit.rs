@@ -158,7 +158,9 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
 
 /// Contact writes go in rounds, one execution of a contact a round: the events of one write have one cause.
 async fn write_contacts(connection: &mut PgConnection, batch: &[Settled]) -> StoreResult<()> {
-    let mut rounds: Vec<BTreeMap<(&str, Uuid), (Delta, &Execution)>> = Vec::new();
+    /// By tenant and contact.
+    type Round<'a> = BTreeMap<(&'a str, Uuid), (Delta, &'a Execution)>;
+    let mut rounds: Vec<Round> = Vec::new();
     let mut turns: HashMap<(i32, Uuid), usize> = HashMap::new();
     for one in batch.iter().filter(|one| one.writes_contact()) {
         let ex = &one.execution;

