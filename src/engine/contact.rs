@@ -20,7 +20,7 @@ const INSTANTS: [&str; 3] = ["last_purchase_date", "created_at", "updated_at"];
 pub struct Contact {
     /// Its id.
     pub id: Uuid,
-    /// False: its row is gone, and its executions are cancelled (SPEC decision 20).
+    /// False: its row is gone, and its executions are cancelled.
     pub exists: bool,
     /// By canonical name: the column of a built-in field, a custom field's own name; `tags` is an array.
     pub fields: Map<String, Value>,

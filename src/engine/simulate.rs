@@ -1,4 +1,4 @@
-//! The same machine on a virtual clock: no database, no side effect, the same path (CONTRACT 5).
+//! The same machine on a virtual clock: no database, no side effect, the same path.
 
 use std::{
     cmp::Reverse,
@@ -257,7 +257,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
         }
     }
 
-    /// One event first advances what depends on it, then enrols (SPEC decision 24).
+    /// One event first advances what depends on it, then enrols.
     fn take_in(&mut self, event: &Event) {
         let Some(contact) = event.contact else { return };
         let live = self.contacts.get(&contact).map(|whose| whose.live.clone());

@@ -1,4 +1,4 @@
-//! The files of a simulation: contacts, events and results, one JSON object a line (CONTRACT 5).
+//! The files of a simulation: contacts, events and results, one JSON object a line.
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value};

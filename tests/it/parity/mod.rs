@@ -1,4 +1,4 @@
-//! A simulated path is the real path (CONTRACT 5): the same contacts and events through both give the same rows.
+//! A simulated path is the real path: the same contacts and events through both give the same rows.
 
 use std::collections::BTreeMap;
 
