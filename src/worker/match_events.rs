@@ -1,7 +1,8 @@
 //! The match loop: events become advances of the executions that depend on them, then enrolments.
 //!
-//! One event in one transaction, in the contact's order: first its dependants, then the triggers. A round takes the events of many contacts at once; of one contact it takes events up to
-//! the first that enrols, since what comes after must see that enrolment.
+//! One event in one transaction, in the contact's order: first its dependants, then the triggers. A round
+//! takes the events of many contacts at once; of one contact it takes events up to the first that enrols,
+//! since what comes after must see that enrolment.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
