@@ -93,7 +93,7 @@ create table waypost.captured (
 ) partition by range (at);
 create table waypost.captured_default partition of waypost.captured default;
 
--- The doorbell: a worker arms it before it goes idle; emit and enroll NOTIFY only while it is armed (DESIGN 5).
+-- The doorbell: a worker arms it before it goes idle; emit and enroll NOTIFY only while it is armed.
 create table waypost.doorbell (
   one          boolean not null default true,
   armed_until  timestamptz not null default 'epoch',

@@ -1,5 +1,6 @@
 -- What changed in contacts: contact.updated, contact.field.changed for each field, contact.tag.added and .removed,
 -- contact.dnd.changed for each channel, with old and new values.
+-- The turns of one statement lie within microseconds: what the same transaction tells next comes after all of them.
 -- Called by: the statement trigger. Locks: none. Index: none.
 -- needs: contact_json, record_events
 create or replace function crm.contacts_updated() returns trigger
@@ -36,28 +37,29 @@ begin
     from fields f
     union all
     select p.tenant_id, p.id, 'contact.tag.removed', null, jsonb_build_object('tag', g.tag, 'tags', p.new_tags),
-           jsonb_build_object('tags', p.old_tags), jsonb_build_object('tags', p.new_tags), 10000 + g.n
+           jsonb_build_object('tags', p.old_tags), jsonb_build_object('tags', p.new_tags), 100 + g.n
     from pairs p, lateral unnest(p.old_tags) with ordinality g(tag, n) where g.tag <> all(p.new_tags)
     union all
     select p.tenant_id, p.id, 'contact.tag.added', null, jsonb_build_object('tag', g.tag, 'tags', p.new_tags),
-           jsonb_build_object('tags', p.old_tags), jsonb_build_object('tags', p.new_tags), 20000 + g.n
+           jsonb_build_object('tags', p.old_tags), jsonb_build_object('tags', p.new_tags), 100 + cardinality(p.old_tags) + g.n
     from pairs p, lateral unnest(p.new_tags) with ordinality g(tag, n) where g.tag <> all(p.old_tags)
     union all
     select p.tenant_id, p.id, 'contact.dnd.changed', null,
            jsonb_build_object('channel', k.channel, 'old', p.old_dnd -> k.channel, 'new', p.new_dnd -> k.channel),
-           jsonb_build_object('dnd', p.old_dnd), jsonb_build_object('dnd', p.new_dnd), 30000 + k.n
+           jsonb_build_object('dnd', p.old_dnd), jsonb_build_object('dnd', p.new_dnd), 120 + cardinality(p.old_tags) + cardinality(p.new_tags) + k.n
     from pairs p, lateral jsonb_object_keys(p.old_dnd || p.new_dnd) with ordinality k(channel, n)
     where p.old_dnd -> k.channel is distinct from p.new_dnd -> k.channel
     union all
     select f.tenant_id, f.id, 'contact.updated', null,
            jsonb_build_object('changed', jsonb_object_agg(f.field, jsonb_build_object('old', f.old, 'new', f.new))),
-           jsonb_object_agg(f.field, f.old), jsonb_object_agg(f.field, f.new), 40000
-    from (select f.tenant_id, f.id, f.field, f.old, f.new from fields f
+           jsonb_object_agg(f.field, f.old), jsonb_object_agg(f.field, f.new), max(f.turn)
+    from (select f.tenant_id, f.id, f.field, f.old, f.new, 140 + f.n as turn from fields f
           union all
-          select p.tenant_id, p.id, 'tags', to_jsonb(p.old_tags), to_jsonb(p.new_tags) from pairs p
+          select p.tenant_id, p.id, 'tags', to_jsonb(p.old_tags), to_jsonb(p.new_tags),
+                 140 + cardinality(p.old_tags) + cardinality(p.new_tags) from pairs p
           where v_fields and p.old_tags <> p.new_tags
           union all
-          select p.tenant_id, p.id, 'dnd', p.old_dnd, p.new_dnd from pairs p
+          select p.tenant_id, p.id, 'dnd', p.old_dnd, p.new_dnd, 150 from pairs p
           where v_fields and p.old_dnd <> p.new_dnd) f
     group by f.tenant_id, f.id) x
   having count(*) > 0;

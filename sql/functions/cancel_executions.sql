@@ -1,6 +1,6 @@
 -- Ends live executions as cancelled, with all that hangs on them, and returns how many were live. Outbox rows that are
 -- pending, or claimed under reconcile or hold, are cancelled too; a claimed dedupe or retry row may be on the wire: it
--- finishes and advances nothing (SPEC decision 10).
+-- finishes and advances nothing.
 -- Called by: cancel, the deletion of a contact. Locks: executions, then outbox rows, each by (bucket, id).
 -- Index: runs_pk, sends_execution.
 create or replace function waypost.cancel_executions(p_ids uuid[], p_reason text, p_now timestamptz) returns int

@@ -1,4 +1,4 @@
--- The enrollment rules, all in one place and set-based (SPEC decisions 3, 13, 16): workflow active and within dates,
+-- The enrollment rules, all in one place and set-based: workflow active and within dates,
 -- contact there, live key free, limit, window and delay. One result row for each item, by its ordinal.
 -- A refusal leaves a row in blocks; `duplicate` carries the live execution's id.
 -- Arguments are arrays of one length; p_key null: the workflow's own rule; p_source: the event or enrolment that the id

@@ -1,4 +1,4 @@
--- A local time as an instant by the one rule of SPEC decision 12: in a gap the next valid instant, in an overlap the
+-- A local time as an instant by one rule: in a gap the next valid instant, in an overlap the
 -- first. Postgres alone would shift out of a gap by its length, and take the second of an overlap.
 -- Called by: span_shift. Locks: none. Index: none.
 create or replace function waypost.local_instant(p_local timestamp, p_zone text) returns timestamptz

@@ -1,4 +1,4 @@
--- The word for the state of an outbox row, open or ended (SPEC decision 13).
+-- The word for the state of an outbox row, open or ended.
 -- Called by: views, explain. Locks: none. Index: none. Inlined by the planner.
 create or replace function waypost.outbox_state_name(code smallint) returns text
 language sql immutable parallel safe

@@ -38,7 +38,7 @@ begin
     order by b.seq + u.n desc limit 1;
   end if;
 
-  -- A new visit is a new key: what may have been sent under the old one must be settled first (SPEC decision 15).
+  -- A new visit is a new key: what may have been sent under the old one must be settled first.
   if not p_force then
     select x.id::text || ' (' || waypost.outbox_state_name(x.state) || ')' into v_send
     from (select o.id, o.state, o.step from waypost.sends o where o.execution_id = p_id

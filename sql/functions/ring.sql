@@ -1,4 +1,4 @@
--- The doorbell (DESIGN 5): NOTIFY only while a worker has armed it or the caller insists, since NOTIFY takes a lock
+-- The doorbell: NOTIFY only while a worker has armed it or the caller insists, since NOTIFY takes a lock
 -- to the end of the commit; otherwise a hint that idle workers look at every 50 ms.
 -- Called by: emit, enroll, operators' functions. Locks: none (the flag is read, not locked). Index: none.
 create or replace function waypost.ring(p_force boolean) returns void

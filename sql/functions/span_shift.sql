@@ -1,5 +1,5 @@
 -- An instant some spans later (or earlier, for a negative amount): seconds, minutes and hours are absolute; days, weeks
--- and months are calendar units in the zone (SPEC decision 12).
+-- and months are calendar units in the zone.
 -- Called by: enroll_batch, timer planning. Locks: none. Index: none.
 -- needs: local_instant
 create or replace function waypost.span_shift(p_at timestamptz, p_amount int, p_unit text, p_zone text) returns timestamptz

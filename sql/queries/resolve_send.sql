@@ -1,4 +1,4 @@
--- An unknown outcome is settled by an operator: the row and its evidence, never the path (SPEC decision 15).
+-- An unknown outcome is settled by an operator: the row and its evidence, never the path.
 -- used by: store/sends.rs resolve
 -- locks:   the delivery's row
 -- index:   deliveries_pk

@@ -7,7 +7,7 @@ use crate::{private_pg::PgError, store::StoreError, store::install::InstallError
 /// Result of every use case.
 pub type AppResult<T> = Result<T, AppError>;
 
-/// A refusal or failure, in words for people. The kinds are the exit codes of CONTRACT 2.
+/// A refusal or failure, in words for people. The kinds are the exit codes.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The answer is no: an invalid file, a broken invariant, a refused command.

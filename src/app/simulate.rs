@@ -74,6 +74,7 @@ pub fn simulate(checked: &Checked, world: &World, sink: impl FnMut(Row)) -> AppR
         from: world.from,
         until: world.until,
         seed: world.seed,
+        tenant: None,
         results: results.unwrap_or_default(),
     };
     let programs = [program];

@@ -30,7 +30,7 @@ pub trait Trigger: Debug + Send + Sync {
         None
     }
 
-    /// The default enrollment key of an event (SPEC decision 3); none: the contact's id.
+    /// The default enrollment key of an event; none: the contact's id.
     fn subject(&self, event: &Event) -> Option<String> {
         let value = event.data.get(subject_field(&event.kind)?)?;
         match value {
@@ -42,7 +42,7 @@ pub trait Trigger: Debug + Send + Sync {
 }
 
 /// The field of an event's data that holds the id of what the event is about, where that is the
-/// default enrollment key (SPEC decision 3): appointments, opportunities, invoices, payments,
+/// default enrollment key: appointments, opportunities, invoices, payments,
 /// subscriptions.
 #[must_use]
 pub fn subject_field(kind: &str) -> Option<&'static str> {

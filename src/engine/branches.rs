@@ -1,4 +1,4 @@
-//! Forks and joins (SPEC decision 10).
+//! Forks and joins.
 //!
 //! A fork is a visit of a step that leads on along several ways. A join belongs to one fork: the
 //! outermost one of the branch two of whose arms can come to it. A branch that waits at a join keeps,

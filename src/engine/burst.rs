@@ -9,7 +9,7 @@ use crate::model::{
     transition::{Admission, Effect, Entry, EntryKind, Input, Transition},
 };
 
-/// Steps that one execution may run in all (SPEC decision 9).
+/// Steps that one execution may run in all.
 pub(super) const MAX_STEPS: u32 = 10_000;
 
 /// Branches that one execution may have at once.

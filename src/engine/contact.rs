@@ -6,14 +6,21 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::model::{path::builtin_contact_field, transition::CrmWrite};
+use crate::model::{
+    path::builtin_contact_field,
+    transition::CrmWrite,
+    zone::{instant_text, parse_datetime},
+};
+
+/// Built-in fields that hold an instant. Whoever wrote them, and however, they read the same.
+const INSTANTS: [&str; 3] = ["last_purchase_date", "created_at", "updated_at"];
 
 /// A contact with the fields that somebody reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contact {
     /// Its id.
     pub id: Uuid,
-    /// False: its row is gone, and its executions are cancelled (SPEC decision 20).
+    /// False: its row is gone, and its executions are cancelled.
     pub exists: bool,
     /// By canonical name: the column of a built-in field, a custom field's own name; `tags` is an array.
     pub fields: Map<String, Value>,
@@ -24,7 +31,12 @@ pub struct Contact {
 impl Contact {
     /// A contact with these fields; its zone is read from `timezone`.
     #[must_use]
-    pub fn new(id: Uuid, fields: Map<String, Value>) -> Self {
+    pub fn new(id: Uuid, mut fields: Map<String, Value>) -> Self {
+        for name in INSTANTS {
+            if let Some(value) = fields.get_mut(name) {
+                *value = one_spelling(std::mem::take(value));
+            }
+        }
         let tz = zone_in(&fields);
         Self {
             id,
@@ -90,6 +102,10 @@ impl Contact {
     /// Sets one field by either spelling; null clears it. True: it had another value.
     pub fn set(&mut self, name: &str, value: Value) -> bool {
         let name = builtin_contact_field(name).map_or(name, |(_, column)| column);
+        let value = match INSTANTS.contains(&name) {
+            true => one_spelling(value),
+            false => value,
+        };
         let before = if value.is_null() {
             self.fields.shift_remove(name)
         } else if self.fields.get(name) == Some(&value) {
@@ -104,6 +120,20 @@ impl Contact {
         before.is_some()
     }
 
+    /// Derives the full name from its parts, where there is one: the CRM's row does so by itself.
+    pub(super) fn name_in_full(&mut self) {
+        let part = |name: &str| self.fields.get(name).and_then(Value::as_str);
+        let (first, last) = (part("first_name"), part("last_name"));
+        if first.is_some() || last.is_some() {
+            let whole = format!("{} {}", first.unwrap_or_default(), last.unwrap_or_default());
+            let whole = match whole.trim_matches(' ') {
+                "" => Value::Null,
+                whole => Value::String(whole.to_owned()),
+            };
+            self.set("full_name", whole);
+        }
+    }
+
     fn tag_list(&mut self) -> &mut Vec<Value> {
         let tags = self
             .fields
@@ -114,6 +144,14 @@ impl Contact {
         }
         tags.as_array_mut().expect("was made an array just now")
     }
+}
+
+/// A text that is a date or a date-time, as the database would give it back; anything else as it is.
+fn one_spelling(value: Value) -> Value {
+    let read = value
+        .as_str()
+        .and_then(|text| parse_datetime(text, Tz::UTC));
+    read.map_or(value, |at| Value::String(instant_text(at)))
 }
 
 fn zone_in(fields: &Map<String, Value>) -> Option<Tz> {
@@ -145,6 +183,24 @@ mod tests {
             !contact.set("lastName", json!("Ida")),
             "either spelling is the same field"
         );
+        let bought = [
+            ("2026-03-01T10:00:00+01:00", "2026-03-01T09:00:00Z"),
+            ("2026-03-01 09:00:00.250", "2026-03-01T09:00:00.250Z"),
+            ("2026-03-01", "2026-03-01T00:00:00Z"),
+            ("soon", "soon"),
+        ];
+        for (written, read) in bought {
+            contact.set("lastPurchaseDate", json!(written));
+            assert_eq!(contact.fields["last_purchase_date"], json!(read));
+            let fields = json!({ "last_purchase_date": written });
+            let loaded = Contact::new(Uuid::nil(), fields.as_object().unwrap().clone());
+            assert_eq!(loaded.fields["last_purchase_date"], json!(read));
+        }
+        contact.name_in_full();
+        assert_eq!(contact.fields["full_name"], "Ida");
+        contact.set("firstName", json!("Ada"));
+        contact.name_in_full();
+        assert_eq!(contact.fields["full_name"], "Ada Ida");
         assert!(contact.set("timezone", Value::Null));
         assert_eq!(contact.tz, None);
         assert!(!contact.set("timezone", Value::Null));

@@ -157,7 +157,7 @@ fn outcome(
     contact: &Contact,
     now: Instant,
 ) -> TriggerOutcome {
-    // A firing is one trigger's own: it enrols through no other (SPEC decision 25).
+    // A firing is one trigger's own: it enrols through no other.
     if let Some(firing) = &event.trigger
         && (firing.workflow != program.numbers.workflow || firing.trigger != trigger.id)
     {

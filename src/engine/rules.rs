@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Who may enter, how often (SPEC decision 16).
+/// Who may enter, how often.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     /// Two live executions for one key.

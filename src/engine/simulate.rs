@@ -1,4 +1,4 @@
-//! The same machine on a virtual clock: no database, no side effect, the same path (CONTRACT 5).
+//! The same machine on a virtual clock: no database, no side effect, the same path.
 
 use std::{
     cmp::Reverse,
@@ -35,6 +35,8 @@ pub struct Options {
     pub until: Option<Instant>,
     /// Gives events without an id other ones, and so other choices by visit. 0: none.
     pub seed: u64,
+    /// The tenant's number, which derived ids take, and with them choices by visit. None: the first tenant's.
+    pub tenant: Option<i32>,
     /// How outside actions end. Those that no line fits end well and empty.
     pub results: Vec<ResultLine>,
 }
@@ -148,7 +150,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
         });
         Self {
             programs,
-            tenant: 1,
+            tenant: options.tenant.unwrap_or(1),
             sink,
             contacts: contacts.collect(),
             runs: Vec::new(),
@@ -221,6 +223,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
             for (name, value) in &line.set {
                 whose.contact.set(name, value.clone());
             }
+            whose.contact.name_in_full();
             let id = whose.contact.id;
             self.tell_changes(id, &before, None);
         }
@@ -254,7 +257,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
         }
     }
 
-    /// One event first advances what depends on it, then enrols (SPEC decision 24).
+    /// One event first advances what depends on it, then enrols.
     fn take_in(&mut self, event: &Event) {
         let Some(contact) = event.contact else { return };
         let live = self.contacts.get(&contact).map(|whose| whose.live.clone());

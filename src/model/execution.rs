@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// Business time.
 pub type Instant = DateTime<Utc>;
 
-/// Where an execution stands (SPEC decision 13); the number is what the tables hold.
+/// Where an execution stands; the number is what the tables hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(i16)]
@@ -113,7 +113,7 @@ pub struct Execution {
 
 /// The machine's memory, stored as JSON with short keys because it is written at every burst.
 ///
-/// Absent keys mean empty. `waypost.executions.state` shows the same in the long names of SPEC S-002.
+/// Absent keys mean empty. `waypost.executions.state` shows the same in its long names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// False until the first burst has looked at the entry conditions.

@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// Number of buckets, for ever (DESIGN S1).
+/// Number of buckets, for ever.
 pub const BUCKETS: i16 = 1024;
 
 /// The bucket in which all rows of one contact lie.

@@ -156,7 +156,7 @@ pub enum Admission {
     },
 }
 
-/// One line of history; also one engine event (SPEC decision 5).
+/// One line of history; also one engine event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Step index; goal index for [`EntryKind::GoalAchieved`]; -1 for the execution itself.
@@ -244,7 +244,7 @@ pub enum Effect {
     /// A write to the contact's rows in this database.
     Crm(CrmWrite),
     /// The open outbox rows of this execution are moot: pending ones, and claimed ones under hold or
-    /// reconcile, are cancelled (SPEC decision 10). Given with every final status, and at `any` joins.
+    /// reconcile, are cancelled. Given with every final status, and at `any` joins.
     CancelSends {
         /// The `seq` of the rows that are moot.
         seqs: Vec<i32>,
@@ -270,7 +270,7 @@ pub struct Send {
     pub retry: Option<Value>,
 }
 
-/// What an unknown outcome means (DESIGN 3); the number is what the tables hold.
+/// What an unknown outcome means; the number is what the tables hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[repr(i16)]

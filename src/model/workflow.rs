@@ -28,7 +28,7 @@ pub struct Definition {
     /// Several triggers, each with an id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<Trigger>,
-    /// Template of the enrollment key (SPEC decision 3). Default: the contact or the event's subject.
+    /// Template of the enrollment key. Default: the contact or the event's subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enrollment_key: Option<String>,
     /// Where to start. Default: the first of `actions`.
@@ -63,7 +63,7 @@ impl Definition {
     }
 }
 
-/// Whether a workflow enrols and runs (SPEC decision 13).
+/// Whether a workflow enrols and runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkflowStatus {
@@ -170,7 +170,7 @@ pub struct Step {
     pub policy: Option<super::transition::Policy>,
 }
 
-/// What a join waits for (SPEC decision 10).
+/// What a join waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Join {
@@ -212,7 +212,7 @@ pub struct Goal {
     pub on_achievement: Option<OnAchievement>,
 }
 
-/// What an achieved goal does (SPEC decision 8).
+/// What an achieved goal does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum OnAchievement {
@@ -240,7 +240,7 @@ pub enum GoalWord {
     Goto,
 }
 
-/// Who may enter, how often (SPEC decision 16).
+/// Who may enter, how often.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnrollmentSettings {

@@ -1,6 +1,9 @@
 //! The one place where a wall-clock time becomes an instant, and where date texts are read.
 
-use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{
+    DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone,
+    Utc,
+};
 use chrono_tz::Tz;
 
 /// The instant of a wall-clock time in a zone.
@@ -34,6 +37,11 @@ fn end_of_gap(local: NaiveDateTime, tz: Tz) -> DateTime<Utc> {
         }
     }
     DateTime::from_timestamp(after, 0).unwrap_or(as_utc)
+}
+
+/// An instant as text, in one spelling everywhere: UTC with `Z`, fractions in threes where there are any.
+pub fn instant_text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// A date or date-time as written: with its zone, without one, or a whole day.

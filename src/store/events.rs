@@ -172,25 +172,6 @@ pub async fn listeners(
     Ok(found)
 }
 
-/// What to enrol, as [`super::enroll`] takes it, keeps the event's id: the same event never enrols twice.
-#[must_use]
-pub fn envelope(event: &Event) -> Value {
-    let mut map = serde_json::Map::new();
-    map.insert("type".into(), event.kind.clone().into());
-    map.insert("id".into(), event.id.to_string().into());
-    map.insert("occurred_at".into(), event.occurred_at.to_rfc3339().into());
-    if !event.data.is_null() {
-        map.insert("data".into(), event.data.clone());
-    }
-    if let Some(old) = &event.old {
-        map.insert("old".into(), old.clone());
-    }
-    if let Some(new) = &event.new {
-        map.insert("new".into(), new.clone());
-    }
-    Value::Object(map)
-}
-
 /// The nil UUID where an event belongs to no contact.
 #[must_use]
 pub fn contact_or_nil(event: &Event) -> Uuid {

@@ -10,7 +10,7 @@ use crate::model::{
     transition::{Command, Input, Reply},
 };
 
-/// Where a claim begins to look: rows before it were taken by an earlier claim (DESIGN S7).
+/// Where a claim begins to look: rows before it were taken by an earlier claim.
 pub const BEGINNING: Instant = DateTime::<Utc>::UNIX_EPOCH;
 
 /// A claimed execution and the time of the claim.

@@ -206,10 +206,10 @@ async fn write_rules(
         .bind(rules.ends_at)
         .bind(rules.allow_multiple)
         .bind(rules.limit.map(|limit| whole(i64::from(limit))))
-        .bind(window.map(|span| in_words(span).0))
-        .bind(window.map(|span| in_words(span).1))
-        .bind(re_enroll_delay.map(|span| in_words(span).0))
-        .bind(re_enroll_delay.map(|span| in_words(span).1))
+        .bind(window.map(|span| stored_span(span).0))
+        .bind(window.map(|span| stored_span(span).1))
+        .bind(re_enroll_delay.map(|span| stored_span(span).0))
+        .bind(re_enroll_delay.map(|span| stored_span(span).1))
         .bind(&rules.key_path)
         .bind(rules.key_required)
         .bind(rules.needs_ledger)
@@ -220,7 +220,8 @@ async fn write_rules(
 }
 
 /// Amount and unit as `waypost.span_shift` reads them: it knows no milliseconds, so these are rounded up.
-fn in_words(span: Span) -> (i32, String) {
+#[must_use]
+pub fn stored_span(span: Span) -> (i32, String) {
     match span.unit() {
         Unit::Milliseconds => (whole((span.amount() + 999) / 1_000), "seconds".to_owned()),
         unit => (whole(span.amount()), format!("{unit:?}").to_lowercase()),

@@ -95,12 +95,20 @@ impl Dispatcher {
         })
     }
 
-    /// Finishes everything in flight, e.g. when draining; claims nothing, and gives back what has not begun.
+    /// The end of the dispatcher: gives back what has not begun, and finishes the rest.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn close(&mut self, scope: &Scope) -> StoreResult<()> {
+        self.closing.cancel();
+        self.drain(scope).await
+    }
+
+    /// Finishes everything in flight; claims nothing.
     ///
     /// # Errors
     /// Of the database.
     pub async fn drain(&mut self, scope: &Scope) -> StoreResult<()> {
-        self.closing.cancel();
         while self.in_flight > 0 {
             let mut answered = Vec::new();
             if self.answers.recv_many(&mut answered, CHUNK).await == 0 {

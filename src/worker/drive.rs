@@ -52,21 +52,26 @@ impl Driver {
             tenant: self.tenant,
             now: self.now,
         };
-        let mut quiet = 0;
-        while quiet < 2 {
+        loop {
+            let scheduled = schedule::run_once(&self.shared, &scope).await?;
+            // At one instant events come before timers, whichever buckets a round takes.
+            let mut matched = Round::Idle;
+            while self.matcher.run_once(&scope).await? != Round::Idle {
+                matched = Round::Worked;
+            }
             let rounds = [
-                schedule::run_once(&self.shared, &scope).await?,
-                self.matcher.run_once(&scope).await?,
+                scheduled,
+                matched,
                 self.runner.run_once(&scope).await?,
                 self.dispatcher.run_once(&scope).await?,
-                janitor::run_once(&self.shared, &scope).await?,
             ];
             self.dispatcher.drain(&scope).await?;
-            quiet = if rounds.iter().all(|r| *r == Round::Idle) {
-                quiet + 1
-            } else {
-                0
-            };
+            // Each looks after the ones before it: when all were idle in one pass, only a lost lease is left.
+            if rounds.iter().all(|r| *r == Round::Idle)
+                && janitor::run_once(&self.shared, &scope).await? == Round::Idle
+            {
+                break;
+            }
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! The match loop: events become advances of the executions that depend on them, then enrolments.
 //!
-//! One event in one transaction, in the contact's order: first its dependants, then the triggers (SPEC
-//! decision 24). A round takes the events of many contacts at once; of one contact it takes events up to
-//! the first that enrols, since what comes after must see that enrolment.
+//! One event in one transaction, in the contact's order: first its dependants, then the triggers. A round
+//! takes the events of many contacts at once; of one contact it takes events up to the first that enrols,
+//! since what comes after must see that enrolment.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,6 +15,7 @@ use super::{
     advance::{Left, Stage},
 };
 use crate::{
+    catalog::event_scope::envelope,
     engine::matching::{self, TriggerOutcome},
     model::transition::Input,
     store::{
@@ -24,6 +25,7 @@ use crate::{
         events::{self, Queued},
         executions::{self, Claimed},
         programs::Version,
+        workflows::stored_span,
     },
 };
 
@@ -351,7 +353,7 @@ fn decide(
                         key: key.clone(),
                         source: event.event.id,
                         at: event.event.occurred_at,
-                        envelope: events::envelope(&event.event),
+                        envelope: envelope(&event.event),
                         priority: None,
                         depth: event
                             .event
@@ -369,12 +371,7 @@ fn decide(
 
 fn rate_limit(program: &crate::engine::program::Program, trigger: &str) -> Option<RateLimit> {
     let trigger = program.triggers.iter().find(|t| t.id == trigger)?;
-    let window = trigger.time_window.map(|span| {
-        (
-            i32::try_from(span.amount()).unwrap_or(i32::MAX),
-            span.unit().to_string(),
-        )
-    });
+    let window = trigger.time_window.map(stored_span);
     Some(RateLimit {
         count: i32::try_from(trigger.max_per_contact?).unwrap_or(i32::MAX),
         window,

@@ -45,7 +45,7 @@ pub struct WorkerSettings {
     pub matchers: usize,
     /// Concurrent claim-send-finish rounds.
     pub dispatchers: usize,
-    /// Concurrent sends of one dispatcher to the outside (SPEC S-228: 5).
+    /// Concurrent sends of one dispatcher to the outside (default 5).
     pub concurrency: usize,
     /// Lease of a claimed outbox row.
     pub lease: Duration,

@@ -320,7 +320,7 @@ impl Runner {
     }
 }
 
-/// Where the next claim begins to look: dead rows under a held snapshot are not walked again (DESIGN S7).
+/// Where the next claim begins to look: dead rows under a held snapshot are not walked again.
 #[derive(Debug)]
 pub(crate) struct Watermark {
     at: Instant,

@@ -215,7 +215,7 @@ async fn dispatch_loop(shared: Shared, everyone: Everyone, end: CancellationToke
         }
     }
     let done = match everyone.scope().await {
-        Ok(scope) => dispatcher.drain(&scope).await,
+        Ok(scope) => dispatcher.close(&scope).await,
         Err(error) => Err(error),
     };
     if let Err(error) = done {

@@ -17,30 +17,30 @@ use crate::{
 };
 
 /// Executions of a batch.
-const BATCH: usize = 50;
+pub(crate) const BATCH: usize = 50;
 /// The place of the bad one.
-const CULPRIT: usize = 17;
+pub(crate) const CULPRIT: usize = 17;
 
 /// Sets a field that takes a number; the culprit's first name is none, and the database refuses it (WP004).
-fn score() -> Value {
+pub(crate) fn score() -> Value {
     json!({"id": "score", "type": "update_contact", "config": {"fields": {"score": "{{ contact.firstName }}"}}})
 }
 
-fn workflow(first: Value, then: Value) -> Value {
+pub(crate) fn workflow(first: Value, then: Value) -> Value {
     let mut first = first;
     first["onSuccess"] = json!([then["id"]]);
     json!({"id": "batch", "actions": [first, then]})
 }
 
-struct Crowd {
-    house: House,
-    c: PgConnection,
-    people: Vec<Uuid>,
+pub(crate) struct Crowd {
+    pub house: House,
+    pub c: PgConnection,
+    pub people: Vec<Uuid>,
 }
 
 impl Crowd {
     /// Fifty contacts, enrolled in the workflow.
-    async fn new(name: &str, definition: &Value) -> Crowd {
+    pub async fn new(name: &str, definition: &Value) -> Crowd {
         let house = House::new(name).await;
         deploy(&house.db, "t", definition);
         let mut c = house.connect().await;
@@ -66,7 +66,7 @@ impl Crowd {
         Crowd { house, c, people }
     }
 
-    async fn enrolled(name: &str, definition: &Value) -> Crowd {
+    pub async fn enrolled(name: &str, definition: &Value) -> Crowd {
         let mut crowd = Self::new(name, definition).await;
         sqlx::query("select waypost.enroll('batch', c, strict => true) from unnest($1::uuid[]) c")
             .bind(&crowd.people)
@@ -114,13 +114,13 @@ impl Crowd {
         self.is_sound().await;
     }
 
-    async fn is_sound(&mut self) {
+    pub async fn is_sound(&mut self) {
         let found = verify(&mut self.c, None, &|_| {}).await.unwrap();
         let broken: Vec<_> = found.iter().filter(|f| f.violations > 0).collect();
         assert!(broken.is_empty(), "{broken:?}");
     }
 
-    async fn count(&mut self, sql: &'static str) -> i64 {
+    pub async fn count(&mut self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql)
             .fetch_one(&mut self.c)
             .await
@@ -128,12 +128,12 @@ impl Crowd {
     }
 }
 
-fn an_hour() -> Value {
+pub(crate) fn an_hour() -> Value {
     json!({"id": "rest", "type": "wait",
            "config": {"waitType": "duration", "duration": {"amount": 1, "unit": "hours"}}})
 }
 
-fn a_call(policy: &str) -> Value {
+pub(crate) fn a_call(policy: &str) -> Value {
     json!({"id": "call", "type": "webhook", "config": {"url": "https://example.com/", "policy": policy}})
 }
 

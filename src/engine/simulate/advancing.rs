@@ -29,6 +29,13 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
             self.runs[at] = Some(run);
             return;
         };
+        if step
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Crm(_)))
+        {
+            whose.contact.name_in_full();
+        }
         self.report(&run, &step);
         if let Some(Admission::Refused { detail }) = &step.admission {
             self.summary.total_enrollments -= 1;

@@ -22,8 +22,16 @@ pub(super) fn between(before: &Map<String, Value>, after: &Map<String, Value>) -
     let names = before
         .keys()
         .chain(after.keys().filter(|name| !before.contains_key(*name)));
+    let mut names: Vec<(&str, &String)> = names
+        .map(|name| {
+            let field = builtin_contact_field(name).map_or(&**name, |(own, _)| own);
+            (field, name)
+        })
+        .collect();
+    // As jsonb orders keys, and with it the CRM its events.
+    names.sort_by_key(|(field, _)| (field.len(), *field));
     let null = Value::Null;
-    for name in names {
+    for (field, name) in names {
         let (old, new) = (
             before.get(name).unwrap_or(&null),
             after.get(name).unwrap_or(&null),
@@ -31,7 +39,6 @@ pub(super) fn between(before: &Map<String, Value>, after: &Map<String, Value>) -
         if old == new {
             continue;
         }
-        let field = builtin_contact_field(name).map_or(&**name, |(own, _)| own);
         all.0
             .insert(field.into(), json!({ "old": old, "new": new }));
         all.1.insert(field.into(), old.clone());

@@ -1,4 +1,4 @@
-//! The files of a simulation: contacts, events and results, one JSON object a line (CONTRACT 5).
+//! The files of a simulation: contacts, events and results, one JSON object a line.
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -145,14 +145,17 @@ pub fn contacts(text: &str) -> Result<Vec<ContactLine>, LineError> {
                 return Err(wrong(line, "an earlier line has this id"));
             }
             let mut contact = Contact::unread(uuid);
+            // As in the CRM, where the list may be empty but is always there.
+            contact.set("tags", Value::Array(Vec::new()));
             for (name, value) in fields {
                 if name == "tags" && !value.is_array() && !value.is_null() {
                     return Err(wrong(line, "\"tags\" is an array of texts"));
                 }
-                if name != "id" {
+                if name != "id" && !(name == "tags" && value.is_null()) {
                     contact.set(&name, value);
                 }
             }
+            contact.name_in_full();
             if Uuid::try_parse(&id).is_err() && !contact.fields.contains_key("external_id") {
                 contact.set("external_id", Value::String(id.clone()));
             }
@@ -181,7 +184,12 @@ pub fn events(text: &str) -> Result<Vec<EventLine>, LineError> {
             }
             let set = raw.set.into_iter().map(|(name, value)| {
                 let column = builtin_contact_field(&name).map(|(_, column)| column.to_owned());
-                (column.unwrap_or(name), value)
+                let name = column.unwrap_or(name);
+                let value = match value {
+                    Value::Null if name == "tags" => Value::Array(Vec::new()),
+                    value => value,
+                };
+                (name, value)
             });
             let set: Map<String, Value> = set.collect();
             if set.contains_key("id") {
@@ -285,7 +293,7 @@ mod tests {
         let fields = Value::Object(read[0].contact.fields.clone());
         assert_eq!(
             fields,
-            json!({"last_name": "Ida", "tags": ["x"], "score": 3, "external_id": "a"})
+            json!({"last_name": "Ida", "full_name": "Ida", "tags": ["x"], "score": 3, "external_id": "a"})
         );
         let read = events(
             "{\"type\":\"t\",\"contact_id\":\"a\",\"occurred_at\":\"2026-01-01\",\"set\":{\"lastPurchaseDate\":1}}",

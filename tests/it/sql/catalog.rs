@@ -59,7 +59,7 @@ const RULES: [Rule; 13] = [
         planted: "alter table waypost.runs add check (seq >= 0)",
     },
     Rule {
-        says: "SPEC 19: no foreign key from an engine table to the CRM",
+        says: "no foreign key from an engine table to the CRM",
         finds: "select k.conname::text from pg_constraint k join pg_class c on c.oid = k.conrelid
                 join pg_class f on f.oid = k.confrelid
                 where c.relnamespace = 'waypost'::regnamespace and f.relnamespace <> c.relnamespace",

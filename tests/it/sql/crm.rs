@@ -101,7 +101,7 @@ async fn a_field_change_is_written_where_somebody_reads_it() {
         "select data ->> 'field' || (new ->> 'lastPurchaseDate') from waypost.event_queue",
     )
     .await;
-    assert_eq!(data, "lastPurchaseDate2027-01-02T03:04:05+00:00");
+    assert_eq!(data, "lastPurchaseDate2027-01-02T03:04:05Z");
     // Nothing changed: nothing happened.
     run(
         &mut db,

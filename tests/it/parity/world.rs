@@ -1,0 +1,399 @@
+//! One world, lived through twice: by the real engine on a clock of its own, and by the simulation.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex},
+};
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde_json::{Map, Value, json};
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+use waypost::{
+    app::{
+        Schema, Settings, Waypost,
+        config::Flags,
+        definitions::{Checked, check_text},
+    },
+    connect::{BoxFuture, Connector, Connectors, Delivery, NoSecrets, Reply},
+    engine::{
+        program::{Numbers, Program, TenantInfo},
+        simulate::{self, Options, Simulation, Summary},
+    },
+    store::clock,
+    worker::{Shared, WorkerSettings, drive::Driver},
+};
+
+use crate::support::{House, start};
+
+/// What happens to a contact at an instant: what it sets, then the event itself.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// Minutes after the start.
+    pub minute: i64,
+    pub contact: Uuid,
+    pub kind: String,
+    pub data: Value,
+    /// Contact fields by the names that contacts.jsonl uses.
+    pub set: Map<String, Value>,
+}
+
+/// Definitions, contacts (`{"id", ...fields}`), and what happens to them.
+#[derive(Debug, Default)]
+pub struct World {
+    pub definitions: Vec<Value>,
+    pub contacts: Vec<Value>,
+    pub facts: Vec<Fact>,
+    /// Minutes that the world lasts; what falls due at its very end does not happen.
+    pub minutes: i64,
+}
+
+/// What only the database can know beforehand.
+pub struct Facts {
+    /// Of the events, in the order of the world's facts.
+    ids: Vec<Uuid>,
+    programs: Vec<Program>,
+    tenant: i32,
+}
+
+/// One line of what happened to an execution: `(at, event, step, result)`.
+pub type Line = (String, String, Option<String>, Value);
+
+/// All that happened, in a shape in which both sides can be compared.
+#[derive(Debug, Default)]
+pub struct Story {
+    /// By contact and execution, in the order of the execution's own history.
+    pub executions: BTreeMap<(Uuid, Uuid), Vec<Line>>,
+    /// `(contact, at, workflow, reason)`, sorted.
+    pub blocked: Vec<(Uuid, String, String, String)>,
+    /// What went out: outbox id to action and request.
+    pub sent: BTreeMap<Uuid, (String, Value)>,
+    /// Enrolled, active, completed, failed, exited, goals.
+    pub summary: [u64; 6],
+}
+
+/// Answers as the request's subject asks it to: `fails` and `unclear`; results.jsonl says the same by step.
+#[derive(Default)]
+struct Scripted {
+    sent: Mutex<BTreeMap<Uuid, (String, Value)>>,
+}
+
+impl Connector for Scripted {
+    fn is_local(&self) -> bool {
+        true
+    }
+
+    fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Reply> {
+        let what = (delivery.action.to_owned(), delivery.request.clone());
+        let before = self.sent.lock().unwrap().insert(delivery.outbox_id, what);
+        assert!(before.is_none(), "one attempt is enough here");
+        let subject = delivery.request["subject"].as_str().unwrap_or_default();
+        let reply = match subject {
+            "fails" => Reply::rejected("refused", "no"),
+            "unclear" => Reply::unknown("timeout", "who knows"),
+            _ => Reply::ok(Value::Null),
+        };
+        Box::pin(std::future::ready(reply))
+    }
+}
+
+pub fn at(minute: i64) -> DateTime<Utc> {
+    start() + TimeDelta::minutes(minute)
+}
+
+fn shown(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+pub fn checked(definition: &Value) -> Checked {
+    check_text(&definition.to_string(), "definition.json")
+}
+
+impl World {
+    /// Lives through it in a database.
+    pub async fn really(&self, name: &str) -> (Story, Facts) {
+        let house = House::new(name).await;
+        let sink = Arc::new(Scripted::default());
+        let mut connectors = Connectors::default();
+        for action in ["send_email", "webhook", "http_request"] {
+            connectors = connectors.with(action, sink.clone());
+        }
+        let settings = WorkerSettings::default();
+        let shared =
+            Shared::new(&house.db.url(), connectors, Arc::new(NoSecrets), settings).unwrap();
+        let mut c = house.connect().await;
+        for contact in &self.contacts {
+            insert(&mut c, contact).await;
+        }
+        // That they came is an event too: nobody is deployed yet who could hear of it.
+        let mut driver = Driver::new(shared.clone(), house.tenant, start());
+        driver.settle().await.unwrap();
+        self.deploy(&house).await;
+        let programs = self.programs(&mut c).await;
+        let mut ids = Vec::new();
+        let mut facts = self.facts.iter().peekable();
+        while let Some(first) = facts.peek() {
+            let now = at(first.minute);
+            run_until(&mut driver, now).await;
+            let mut pooled = shared.pool.acquire().await.unwrap();
+            clock::set(&mut pooled, house.tenant, now).await.unwrap();
+            drop(pooled);
+            while let Some(fact) = facts.next_if(|fact| at(fact.minute) == now) {
+                ids.push(happen(&mut c, fact).await);
+            }
+            driver.jump(now).await.unwrap();
+        }
+        run_until(&mut driver, at(self.minutes)).await;
+        let mut story = read(&mut c).await;
+        story.sent = sink.sent.lock().unwrap().clone();
+        let facts = Facts {
+            ids,
+            programs,
+            tenant: house.tenant,
+        };
+        (story, facts)
+    }
+
+    pub async fn deploy(&self, house: &House) {
+        let flags = Flags {
+            database_url: Some(house.db.url()),
+            tenant: Some("t".into()),
+            ..Flags::default()
+        };
+        let settings = Settings::from(&flags, &|_| None).unwrap();
+        let waypost = Waypost::open(settings, Schema::Current, &|_| {})
+            .await
+            .unwrap();
+        let files: Vec<Checked> = self.definitions.iter().map(checked).collect();
+        for file in &files {
+            assert!(file.is_valid(), "{}", file.findings);
+        }
+        waypost.deploy(&files, true).await.unwrap();
+    }
+
+    /// The published versions as the tables number them, so that a cause names the right workflow.
+    async fn programs(&self, c: &mut PgConnection) -> Vec<Program> {
+        let rows = sqlx::query("select slug, id, version from waypost.workflows")
+            .fetch_all(c)
+            .await
+            .unwrap();
+        let numbers: HashMap<String, Numbers> = rows
+            .iter()
+            .map(|row| {
+                let numbers = Numbers {
+                    workflow: row.get(1),
+                    version: row.get(2),
+                };
+                (row.get(0), numbers)
+            })
+            .collect();
+        let tenant = TenantInfo {
+            name: "t".into(),
+            timezone: chrono_tz::UTC,
+        };
+        let mut programs: Vec<Program> = self
+            .definitions
+            .iter()
+            .map(|definition| {
+                let source = checked(definition).source.unwrap();
+                let numbers = numbers[&source.definition.id];
+                Program::compile(&source.definition, numbers, &tenant).unwrap()
+            })
+            .collect();
+        programs.sort_by_key(|program| program.numbers.workflow);
+        programs
+    }
+
+    /// Simulates it, through the very files that `waypost simulate` reads.
+    pub fn simulated(&self, known: &Facts) -> Story {
+        let text = |lines: Vec<Value>| {
+            let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+            lines.join("\n")
+        };
+        let contacts = simulate::contacts(&text(self.contacts.clone())).unwrap();
+        let facts = self.facts.iter().zip(&known.ids).map(|(fact, id)| {
+            json!({ "id": id, "type": fact.kind, "contact_id": fact.contact, "occurred_at": at(fact.minute),
+                    "data": fact.data, "set": fact.set })
+        });
+        let events = simulate::events(&text(facts.collect())).unwrap();
+        let results = simulate::results(&text(self.results())).unwrap();
+        let options = Options {
+            from: Some(start()),
+            until: Some(at(self.minutes)),
+            results,
+            tenant: Some(known.tenant),
+            ..Options::default()
+        };
+        let mut story = Story::default();
+        let summary =
+            Simulation::new(&known.programs, contacts, options, |row| story.add(&row)).run(events);
+        story.blocked.sort();
+        story.summary = figures(&summary);
+        story
+    }
+
+    fn results(&self) -> Vec<Value> {
+        let mut lines = Vec::new();
+        for definition in &self.definitions {
+            for step in definition["actions"].as_array().unwrap() {
+                let subject = step["config"]["subject"].as_str();
+                let line = match subject {
+                    Some("fails") => {
+                        json!({ "outcome": "failed", "error": "refused", "message": "no" })
+                    }
+                    Some("unclear") => {
+                        json!({ "outcome": "unknown", "error": "timeout", "message": "who knows" })
+                    }
+                    _ => continue,
+                };
+                let mut line = line;
+                line["workflow"] = definition["id"].clone();
+                line["step_id"] = step["id"].clone();
+                lines.push(line);
+            }
+        }
+        lines
+    }
+}
+
+impl Story {
+    fn add(&mut self, row: &simulate::Row) {
+        let contact: Uuid = row.contact_id.parse().unwrap();
+        if row.event == "enrollment:blocked" {
+            let text = |name: &str| row.detail[name].as_str().unwrap().to_owned();
+            let line = (contact, row.at.clone(), text("workflow"), text("reason"));
+            return self.blocked.push(line);
+        }
+        let id = row.execution_id.unwrap();
+        let mut detail = row.detail.clone();
+        match row.event {
+            "execution:created" => detail = Value::Null,
+            "action:dispatched" => {
+                let outbox = detail["outboxId"].as_str().unwrap().parse().unwrap();
+                let action = detail["action"].as_str().unwrap().to_owned();
+                self.sent.insert(outbox, (action, detail["request"].take()));
+                detail = Value::Null;
+            }
+            _ => {}
+        }
+        let line = (
+            row.at.clone(),
+            row.event.to_owned(),
+            row.step_id.clone(),
+            detail,
+        );
+        self.executions.entry((contact, id)).or_default().push(line);
+    }
+}
+
+fn figures(summary: &Summary) -> [u64; 6] {
+    [
+        summary.total_enrollments,
+        summary.active_enrollments,
+        summary.completed_enrollments,
+        summary.failed_enrollments,
+        summary.exited_enrollments,
+        summary.goal_achievements,
+    ]
+}
+
+/// Stands still at every instant at which something falls due before `end`.
+async fn run_until(driver: &mut Driver, end: DateTime<Utc>) {
+    while let Some(next) = driver.next_due().await.unwrap().filter(|next| *next < end) {
+        assert!(next > driver.now(), "what is due is done: {next} is left");
+        driver.jump(next).await.unwrap();
+    }
+}
+
+async fn insert(c: &mut PgConnection, contact: &Value) {
+    sqlx::query(
+        "insert into crm.contacts (id, email, first_name, timezone, tags, last_purchase_date, custom_fields)
+         select ($1 ->> 'id')::uuid, $1 ->> 'email', $1 ->> 'firstName', $1 ->> 'timezone',
+                array(select jsonb_array_elements_text(coalesce($1 -> 'tags', '[]'))),
+                ($1 ->> 'lastPurchaseDate')::timestamptz,
+                $1 - array['id', 'email', 'firstName', 'timezone', 'tags', 'lastPurchaseDate']",
+    )
+    .bind(contact)
+    .execute(c)
+    .await
+    .unwrap();
+}
+
+/// One transaction of an app: changes the contact, then tells the event.
+async fn happen(c: &mut PgConnection, fact: &Fact) -> Uuid {
+    sqlx::query_scalar(
+        "with changed as (
+           update crm.contacts k set
+             tags = case when $4 ? 'tags' then array(select jsonb_array_elements_text($4 -> 'tags')) else k.tags end,
+             last_purchase_date = case when $4 ? 'lastPurchaseDate'
+               then ($4 ->> 'lastPurchaseDate')::timestamptz else k.last_purchase_date end,
+             custom_fields = jsonb_strip_nulls(k.custom_fields || ($4 - array['tags', 'lastPurchaseDate']))
+           where k.id = $2 and $4 <> '{}' returning 1)
+         select count(*) from changed",
+    )
+    .bind(&fact.kind)
+    .bind(fact.contact)
+    .bind(&fact.data)
+    .bind(Value::Object(fact.set.clone()))
+    .fetch_one(&mut *c)
+    .await
+    .map(|_: i64| ())
+    .unwrap();
+    sqlx::query_scalar("select waypost.emit($1, $2, $3)")
+        .bind(&fact.kind)
+        .bind(fact.contact)
+        .bind(&fact.data)
+        .fetch_one(c)
+        .await
+        .unwrap()
+}
+
+/// What the public views say.
+async fn read(c: &mut PgConnection) -> Story {
+    let mut story = Story::default();
+    let rows = sqlx::query(
+        "select e.contact_id, t.execution_id, t.at, t.event, t.step_id, t.result
+           from waypost.execution_timeline t join waypost.executions e on e.id = t.execution_id
+          order by 1, 2, t.seq",
+    )
+    .fetch_all(&mut *c)
+    .await
+    .unwrap();
+    for row in rows {
+        let event: String = row.get(3);
+        let result: Option<Value> = row.get(5);
+        let result = result.filter(|_| event != "action:dispatched");
+        let line = (
+            shown(row.get(2)),
+            event,
+            row.get(4),
+            result.unwrap_or_default(),
+        );
+        let key = (row.get(0), row.get(1));
+        story.executions.entry(key).or_default().push(line);
+    }
+    let rows = sqlx::query(
+        "select b.contact_id, b.at, w.slug, b.reason
+           from waypost.blocks b join waypost.workflows w on w.id = b.workflow_id",
+    )
+    .fetch_all(&mut *c)
+    .await
+    .unwrap();
+    for row in rows {
+        let line = (row.get(0), shown(row.get(1)), row.get(2), row.get(3));
+        story.blocked.push(line);
+    }
+    story.blocked.sort();
+    let sums: Vec<i64> = sqlx::query_scalar(
+        "select unnest(array[sum(total_enrollments), sum(active_enrollments), sum(completed_enrollments),
+                             sum(failed_enrollments), sum(exited_enrollments), sum(goal_achievements)])::bigint
+           from waypost.workflow_stats",
+    )
+    .fetch_all(c)
+    .await
+    .unwrap();
+    for (to, sum) in story.summary.iter_mut().zip(sums) {
+        *to = u64::try_from(sum).unwrap();
+    }
+    story
+}
