@@ -86,8 +86,9 @@ async fn as_harness_role(url: &str) -> PgConnectOptions {
     // Derived, so that test processes side by side agree on it; it guards nothing that the URL
     // it derives from does not already open.
     let password = hex::encode(&Sha256::digest(url.as_bytes())[..12]);
+    // One message is one transaction: the lock is held until what it guards is seen by others.
     let sql = format!(
-        "select pg_advisory_lock(7749);
+        "select pg_advisory_xact_lock(7749);
          do $$ begin
            if not exists (select from pg_roles where rolname = '{HARNESS_ROLE}') then
              create role {HARNESS_ROLE};
@@ -102,8 +103,7 @@ async fn as_harness_role(url: &str) -> PgConnectOptions {
            loop
              execute format('grant %I to {HARNESS_ROLE} with admin option', v_role);
            end loop;
-         end $$;
-         select pg_advisory_unlock(7749);"
+         end $$;"
     );
     sqlx::raw_sql(AssertSqlSafe(sql))
         .execute(&mut admin)
