@@ -301,7 +301,8 @@ pub struct Again<'a> {
     pub doubt: bool,
 }
 
-/// Puts rows back to pending, due later; the tries are kept in the log.
+/// Puts rows back to pending, due later; the tries are kept in the log. Rows whose execution has ended
+/// meanwhile end too: nothing is sent for it any more.
 ///
 /// # Errors
 /// Of the database.
@@ -327,6 +328,11 @@ pub async fn retry(connection: &mut PgConnection, rows: &[Again<'_>]) -> StoreRe
                 .collect::<Vec<_>>(),
         )
         .bind(rows.iter().map(|r| r.doubt).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(sql!("cancel_orphans"))
+        .bind(rows.iter().map(|r| r.claim.bucket).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.claim.id).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

@@ -21,7 +21,7 @@ use crate::{
     },
     model::{
         execution::{Execution, Instant, Status},
-        transition::{Effect, Entry, EntryKind, Input, Transition},
+        transition::{Admission, Effect, Entry, EntryKind, Input, Transition},
     },
     store::{
         StoreResult,
@@ -253,7 +253,7 @@ async fn load_contacts(
 }
 
 /// How many starts the ledger must remember for the version's rules; none: it is not kept.
-fn ledger_keep(program: &Program) -> Option<i32> {
+pub(crate) fn ledger_keep(program: &Program) -> Option<i32> {
     let rules = program.rules();
     let triggers = program.triggers.iter().filter_map(|t| t.max_per_contact);
     let most = triggers.chain(rules.limit).max().unwrap_or(1).max(1);
@@ -334,6 +334,8 @@ pub(crate) fn failed(ex: &Execution, error: &str, message: &str) -> Transition {
         } else {
             vec![Effect::CancelSends { seqs }]
         },
+        // A failure in the first burst counts as a start, which takes the place of what `enroll` reserved.
+        admission: (ex.seq == 0).then_some(Admission::Started),
         ..parked(ex)
     }
 }

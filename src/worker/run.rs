@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Round, Shared,
-    advance::{Left, Stage, failed},
+    advance::{Left, Stage, failed, ledger_keep},
 };
 use crate::{
     model::{execution::Instant, transition::Input},
@@ -301,6 +301,8 @@ impl Runner {
     ) -> StoreResult<()> {
         let mut tx = connection.begin().await?;
         for claimed in executions::claim_ids(&mut tx, scope, &[id]).await? {
+            let version = (claimed.execution.workflow, claimed.execution.version);
+            let programs = self.shared.programs.get(&mut tx, [version]).await?.programs;
             let transition = failed(
                 &claimed.execution,
                 &error.class(),
@@ -311,9 +313,14 @@ impl Runner {
                 execution: claimed.execution,
                 transition,
                 now: claimed.now,
-                ledger: None,
+                ledger: programs.get(&version).and_then(|p| ledger_keep(p)),
             };
-            commit::commit(&mut tx, vec![settled]).await?;
+            let settled = vec![settled];
+            // Somebody holds the ledger's row: the execution stays due, and comes again.
+            if !commit::reserve(&mut tx, &settled).await?.is_empty() {
+                return Ok(());
+            }
+            commit::commit(&mut tx, settled).await?;
         }
         tx.commit().await?;
         Ok(())

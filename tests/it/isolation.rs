@@ -147,6 +147,21 @@ async fn a_write_that_is_refused_when_its_time_has_come() {
 }
 
 #[tokio::test]
+async fn a_write_that_is_refused_at_the_very_start_leaves_no_reservation() {
+    let mut definition = workflow(score(), an_hour());
+    definition["enrollmentSettings"] = json!({"enrollmentLimit": 3});
+    let mut crowd = Crowd::enrolled("refused_start", &definition).await;
+    crowd.run().await;
+    crowd.only_the_culprit_failed("sqlstate_WP004").await;
+    let started = "select count(*) from waypost.enrollments where reserved_at is null and cardinality(starts) = 1";
+    assert_eq!(
+        crowd.count(started).await,
+        BATCH as i64,
+        "the failed one counts too"
+    );
+}
+
+#[tokio::test]
 async fn a_write_that_is_refused_after_a_send_leaves_the_send_recorded() {
     let mut crowd = Crowd::enrolled("refused_send", &workflow(a_call("dedupe"), score())).await;
     crowd.run().await;

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod cancelled;
 mod chaos;
 mod cli;
 mod cli_operate;
