@@ -115,7 +115,7 @@ fn asking(dice: &mut Dice, n: usize, own: &[Span]) -> Asking {
     let mut past: Vec<DateTime<Utc>> = (0..dice.below(4))
         .map(|_| {
             let span = match own {
-                [] => Span::parse(*dice.of::<&str>(&SPANS)).unwrap(),
+                [] => Span::parse(dice.of::<&str>(&SPANS)).unwrap(),
                 own => *dice.of(own),
             };
             let off = *dice.of(&[0, 0, 0, 1, -1, 3_600_000, -1_800_000]);
@@ -147,7 +147,7 @@ fn asking(dice: &mut Dice, n: usize, own: &[Span]) -> Asking {
         past,
         live,
         rate: dice.once_in(4).then(|| {
-            let window = Span::parse(*dice.of::<&str>(&SPANS)).unwrap();
+            let window = Span::parse(dice.of::<&str>(&SPANS)).unwrap();
             (
                 1 + dice.below(2) as u32,
                 (!dice.once_in(3)).then_some(window),
