@@ -1,4 +1,5 @@
--- The oldest events of the locked buckets, at most $2 a bucket. $4 null: all tenants but those of $3; else that one.
+-- The oldest events of the locked buckets, at most $2 a bucket and $5 in all, bucket by bucket (the caller sorts).
+-- $4 null: all tenants but those of $3; else that one.
 -- used by: store/events.rs read
 -- locks:   none (the bucket lock serves)
 -- index:   event_queue_pk
@@ -9,4 +10,4 @@ select q.bucket, q.recorded_at, q.id, q.tenant_id, q.contact_id, q.type, q.occur
    select * from waypost.event_queue e
     where e.bucket = x.b and case when $4::int is null then e.tenant_id <> all ($3::int[]) else e.tenant_id = $4 end
     order by e.recorded_at, e.id limit $2) q
- order by q.bucket, q.recorded_at, q.id
+ limit $5

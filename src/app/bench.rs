@@ -294,6 +294,13 @@ async fn latency(
     let worker = Worker::start(&shared, &[Role::Match, Role::Run], Some(url.to_owned()));
     let pool = store::connect(url, Purpose::Owner, 8)?;
     let mut connection = pool.acquire().await?;
+    // The events of the bench's own contacts are matched first, and the worker comes to rest.
+    while sqlx::query_scalar(store::sql!("bench_events"))
+        .fetch_one(&shared.pool)
+        .await?
+    {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     tokio::time::sleep(Duration::from_secs(2)).await;
     let gap = Duration::from_secs(1) / plan.latency_rate.max(1);
     let count = (plan.latency_for.as_secs_f64() * f64::from(plan.latency_rate)) as usize;

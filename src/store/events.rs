@@ -71,7 +71,7 @@ pub async fn brief_locks(connection: &mut PgConnection) -> StoreResult<()> {
     Ok(())
 }
 
-/// The oldest events of locked buckets, at most `limit` a bucket, in order.
+/// The oldest events of locked buckets, at most `each` a bucket and `most` in all, in order.
 ///
 /// # Errors
 /// Of the database.
@@ -79,16 +79,23 @@ pub async fn read(
     connection: &mut PgConnection,
     scope: &Scope,
     buckets: &[i16],
-    limit: i32,
+    each: i32,
+    most: i32,
 ) -> StoreResult<Vec<Queued>> {
     let rows = sqlx::query(sql!("read_events"))
         .bind(buckets)
-        .bind(limit)
+        .bind(each)
         .bind(scope.except())
         .bind(scope.tenant())
+        .bind(most)
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| queued(row, scope)).collect()
+    let mut events: Vec<Queued> = rows
+        .iter()
+        .map(|row| queued(row, scope))
+        .collect::<StoreResult<_>>()?;
+    events.sort_by_key(|e| (e.bucket, e.recorded_at, e.event.id));
+    Ok(events)
 }
 
 fn queued(row: &PgRow, scope: &Scope) -> StoreResult<Queued> {

@@ -33,6 +33,8 @@ use crate::{
 const BUCKETS: i32 = 128;
 /// Rounds that see every bucket.
 const LAP: u32 = 1024 / BUCKETS.unsigned_abs();
+/// Events a round takes in all: a transaction of the matcher stays short.
+const MOST: i32 = 2_000;
 /// Events of one bucket a round takes: tenants within a bucket take turns of so many.
 const PER_BUCKET: i32 = 200;
 
@@ -141,7 +143,7 @@ impl Matcher {
             if buckets.is_empty() {
                 return Ok((Round::Idle, Left::default(), false));
             }
-            let mut queue = events::read(&mut tx, scope, &buckets, PER_BUCKET).await?;
+            let mut queue = events::read(&mut tx, scope, &buckets, PER_BUCKET, MOST).await?;
             if let Some(only) = only {
                 queue.retain(|e| person(e) == Some(only.person));
                 if only.how != How::All {
@@ -159,8 +161,14 @@ impl Matcher {
                 .collect();
             people.sort_unstable();
             people.dedup();
+            let cut_short = queue.len() >= MOST.unsigned_abs() as usize;
             if only.is_none() {
-                self.from = buckets.last().map_or(0, |last| last.saturating_add(1));
+                let last = if cut_short {
+                    queue.last().map(|event| event.bucket)
+                } else {
+                    buckets.last().map(|last| last.saturating_add(1))
+                };
+                self.from = last.unwrap_or(0);
             }
             if queue.is_empty() {
                 // Others' events in these buckets must not hide ours in later ones: once round, then idle.
