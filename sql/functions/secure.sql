@@ -15,7 +15,7 @@ declare
     'zone_or', 'local_instant', 'span_shift', 'entry_name', 'status_name', 'outbox_state_name', 'policy_name',
     'from_millis', 'execution_state', 'proportion_p_value'];
   v_public   text[] := array['emit', 'emit_batch', 'enroll', 'enroll_many', 'cancel', 'pause', 'resume', 'retry',
-    'skip_wait', 'move', 'explain'];
+    'skip_wait', 'move', 'review', 'explain'];
   v_inside   text[] := array['enroll_batch', 'ring', 'plan_timers', 'lock_contacts', 'write_contacts', 'add_notes',
     'reads_event', 'cancel_executions', 'advance_clock'];
 begin

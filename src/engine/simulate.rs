@@ -14,7 +14,7 @@ use super::{contact::Contact, interests::Interests, program::Program};
 use crate::model::{
     execution::{Execution, Instant},
     ids,
-    transition::{Cause, Event, Input, Reply},
+    transition::{Cause, Command, Event, Input, Reply},
 };
 
 mod advancing;
@@ -114,6 +114,7 @@ struct Run {
 enum Job {
     Event(Box<Event>),
     Reply(usize, Reply),
+    Command(usize, Command),
 }
 
 impl<'p, S: FnMut(Row)> Simulation<'p, S> {
@@ -195,6 +196,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
                 match job {
                     Job::Event(event) => self.take_in(&event),
                     Job::Reply(run, reply) => self.advance(run, &Input::Reply(reply)),
+                    Job::Command(run, command) => self.advance(run, &Input::Command(command)),
                 }
             }
         }

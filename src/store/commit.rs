@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, StoreResult, contacts, contacts::Delta, sql, storable};
+use super::{StoreError, StoreResult, choices, contacts, contacts::Delta, sql, storable};
 use crate::model::{
     execution::{Execution, Instant},
     ids::outbox_id,
@@ -153,6 +153,7 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
     insert_bursts(connection, &batch).await?;
     cancel_sends(connection, &batch).await?;
     insert_sends(connection, &batch).await?;
+    choices::keep(connection, &batch).await?;
     insert_refusals(connection, &batch).await
 }
 

@@ -20,6 +20,7 @@ pub const ALL: &[ActionEntry] = &[
     integration::http_request::ENTRY,
     flow::if_else::ENTRY,
     data::math::ENTRY,
+    flow::manual_review::ENTRY,
     flow::parallel::ENTRY,
     flow::random_path::ENTRY,
     crm::remove_tag::ENTRY,

@@ -7,6 +7,7 @@ mod fields;
 mod joins;
 mod path;
 mod properties;
+mod reviews;
 mod triggers;
 mod watches;
 mod ways;
