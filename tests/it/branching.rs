@@ -116,7 +116,7 @@ async fn a_sticky_split_remembers_over_executions_and_versions() {
         "select concat_ws(' ', variant, entered, goals, holdout) from waypost.split_results order by 1",
     )
     .await;
-    assert_eq!(figures, ["a 2 0 false", "none 1 1 true"]);
+    assert_eq!(figures, ["a 2 0 f", "none 1 1 t"]);
     let goals = texts(
         &mut c,
         "select concat_ws(' ', goal_id, total_achievements, unique_contacts, conversion_rate, median_time_to_goal)
