@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{burst::Machine, program::GoalThen};
 use crate::model::{
     execution::{Instant, Status},
+    refusal::Refusal,
     transition::{Admission, EntryKind},
 };
 
@@ -21,6 +22,7 @@ impl Machine<'_> {
             let (_, trace) = entry.eval_traced(&self.scope(), self.now, self.tz());
             let detail = serde_json::to_value(trace).unwrap_or_default();
             self.admission = Some(Admission::Refused {
+                reason: Refusal::EntryConditions,
                 detail: detail.clone(),
             });
             let detail = json!({ "trace": detail });

@@ -193,6 +193,7 @@ pub fn normalise(definition: &mut Value) {
         conditions(goal.get_mut("conditions"));
     });
     each(root.get_mut("enrollmentSettings"), |settings| {
+        lower(settings.get_mut("enrollmentLimitScope"));
         conditions(settings.get_mut("entryConditions"));
         conditions(settings.get_mut("exitConditions"));
     });
