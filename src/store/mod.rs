@@ -24,6 +24,7 @@ pub mod programs;
 pub mod rules;
 pub mod sends;
 pub mod session;
+pub mod suppressions;
 pub mod tenants;
 pub mod timers;
 pub mod workflows;
