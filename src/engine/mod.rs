@@ -16,6 +16,7 @@ pub mod limits;
 pub mod matching;
 pub mod pauses;
 pub mod program;
+mod replies;
 pub mod rules;
 pub mod scope;
 pub mod simulate;
