@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod cli;
 pub mod connect;
 pub mod engine;
+pub mod faults;
 pub mod model;
 pub mod private_pg;
 pub mod store;

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     catalog::event_scope::envelope,
     engine::matching::{self, TriggerOutcome},
+    faults::{self, FailPoint},
     model::transition::Input,
     store::{
         Scope, StoreResult,
@@ -134,6 +135,7 @@ impl Matcher {
         let mut people = Vec::new();
         let done = async {
             let mut tx = connection.begin().await?;
+            faults::at(FailPoint::MatchBegun).await?;
             // An app may hold a live key behind an open enroll: then these contacts wait for the next round.
             events::brief_locks(&mut tx).await?;
             let buckets = match only {
@@ -143,6 +145,7 @@ impl Matcher {
             if buckets.is_empty() {
                 return Ok((Round::Idle, Left::default(), false));
             }
+            faults::at(FailPoint::MatchLocked).await?;
             let mut queue = events::read(&mut tx, scope, &buckets, PER_BUCKET, MOST).await?;
             if let Some(only) = only {
                 queue.retain(|e| person(e) == Some(only.person));
@@ -181,8 +184,11 @@ impl Matcher {
                 return Ok((round, Left::default(), false));
             }
             self.passed_over = 0;
+            faults::at(FailPoint::MatchRead).await?;
             let (handled, left, enrolled) = handle(&self.shared, &mut tx, scope, &queue).await?;
+            faults::at(FailPoint::MatchLogged).await?;
             tx.commit().await?;
+            faults::at(FailPoint::MatchCommitted).await?;
             let round = match handled {
                 0 => Round::Idle,
                 n if n < queue.len() => Round::Full,
@@ -240,6 +246,7 @@ async fn handle(
         .filter_map(|e| Some((e.bucket, e.tenant, e.event.contact?)))
         .collect();
     let of = executions::claim_of_contacts(connection, scope, &contacts).await?;
+    faults::at(FailPoint::MatchClaimed).await?;
     let busy: HashSet<Person> = of.busy.iter().copied().collect();
     let mut runs: HashMap<Person, Vec<&Claimed>> = HashMap::new();
     for claimed in &of.claimed {
@@ -296,8 +303,10 @@ async fn handle(
         decided.push(Decided { event, notes });
     }
     let left = stage.write(connection).await?;
+    faults::at(FailPoint::MatchAdvanced).await?;
     wanted.retain(|w| !left.held.contains(&w.person));
     let enrolled = enroll_all(connection, &mut decided, wanted).await?;
+    faults::at(FailPoint::MatchEnrolled).await?;
     let logged: Vec<(&Queued, Option<Value>)> = decided
         .into_iter()
         .filter(|d| !person(d.event).is_some_and(|who| left.held.contains(&who)))
