@@ -12,6 +12,8 @@ mod definitions;
 mod demo;
 mod docs;
 mod enrolment;
+#[cfg(feature = "failpoints")]
+mod faults;
 mod fleet;
 mod isolation;
 mod journey;
