@@ -6,6 +6,7 @@ mod joins;
 mod path;
 mod properties;
 mod triggers;
+mod waits;
 mod watches;
 
 use chrono::Duration;
