@@ -255,24 +255,16 @@ mod tests {
     }
 
     #[test]
+    #[rustfmt::skip] // a row a line
     fn weekdays_by_name_and_number() {
         let rows = [
             (json!(["monday", "TUE", "Sun"]), Ok(0b100_0011)),
             (json!([1, 2, 7]), Ok(0b100_0011)),
             (json!([0, 7]), Ok(0b100_0000)),
             (json!([]), Ok(0)),
-            (
-                json!(["mondy"]),
-                Err("\"mondy\" is no day of the week: did you mean \"monday\"?"),
-            ),
-            (
-                json!([8]),
-                Err("a day of the week is monday to sunday, mon to sun, or 1 to 7"),
-            ),
-            (
-                json!([1.5]),
-                Err("a day of the week is monday to sunday, mon to sun, or 1 to 7"),
-            ),
+            (json!(["mondy"]), Err("\"mondy\" is no day of the week: did you mean \"monday\"?")),
+            (json!([8]), Err("a day of the week is monday to sunday, mon to sun, or 1 to 7")),
+            (json!([1.5]), Err("a day of the week is monday to sunday, mon to sun, or 1 to 7")),
         ];
         let schema = serde_json::to_value(schemars::schema_for!(Weekdays)).unwrap();
         let schema = jsonschema::validator_for(&schema).unwrap();
@@ -290,103 +282,28 @@ mod tests {
 
     /// Rows: time, days, zone, now, the next instants.
     #[test]
+    #[rustfmt::skip] // a row a line
     fn the_next_time_the_wall_clock_shows_it() {
         let all: &[u8] = &[1, 2, 3, 4, 5, 6, 7];
         let rows: &[(&str, &[u8], Tz, &str, &[&str])] = &[
             // Strictly after now: at nine it is nine tomorrow.
-            (
-                "09:00",
-                all,
-                UTC,
-                "2026-03-02T09:00:00Z",
-                &["2026-03-03T09:00:00Z"],
-            ),
-            (
-                "09:00",
-                all,
-                UTC,
-                "2026-03-02T08:59:59.999Z",
-                &["2026-03-02T09:00:00Z"],
-            ),
+            ("09:00", all, UTC, "2026-03-02T09:00:00Z", &["2026-03-03T09:00:00Z"]),
+            ("09:00", all, UTC, "2026-03-02T08:59:59.999Z", &["2026-03-02T09:00:00Z"]),
             // Clocks go forward in Berlin on 2026-03-29, back on 2026-10-25.
-            (
-                "02:30",
-                all,
-                Europe__Berlin,
-                "2026-03-28T12:00:00Z",
-                &["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"],
-            ),
-            (
-                "02:30",
-                all,
-                Europe__Berlin,
-                "2026-10-24T12:00:00Z",
-                &["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"],
-            ),
+            ("02:30", all, Europe__Berlin, "2026-03-28T12:00:00Z", &["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]),
+            ("02:30", all, Europe__Berlin, "2026-10-24T12:00:00Z", &["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]),
             // In the second pass of the hour it has been.
-            (
-                "02:30",
-                all,
-                Europe__Berlin,
-                "2026-10-25T01:10:00Z",
-                &["2026-10-26T01:30:00Z"],
-            ),
-            (
-                "09:00",
-                &[1],
-                America__New_York,
-                "2026-03-07T12:00:00Z",
-                &["2026-03-09T13:00:00Z", "2026-03-16T13:00:00Z"],
-            ),
-            (
-                "01:30",
-                &[7],
-                America__New_York,
-                "2026-10-31T12:00:00Z",
-                &["2026-11-01T05:30:00Z", "2026-11-08T06:30:00Z"],
-            ),
+            ("02:30", all, Europe__Berlin, "2026-10-25T01:10:00Z", &["2026-10-26T01:30:00Z"]),
+            ("09:00", &[1], America__New_York, "2026-03-07T12:00:00Z", &["2026-03-09T13:00:00Z", "2026-03-16T13:00:00Z"]),
+            ("01:30", &[7], America__New_York, "2026-10-31T12:00:00Z", &["2026-11-01T05:30:00Z", "2026-11-08T06:30:00Z"]),
             // Half an hour forward in October, back in April.
-            (
-                "02:15",
-                all,
-                Australia__Lord_Howe,
-                "2026-10-03T00:00:00Z",
-                &["2026-10-03T15:30:00Z", "2026-10-04T15:15:00Z"],
-            ),
-            (
-                "01:45",
-                all,
-                Australia__Lord_Howe,
-                "2026-04-04T00:00:00Z",
-                &["2026-04-04T14:45:00Z", "2026-04-05T15:15:00Z"],
-            ),
-            (
-                "06:00",
-                all,
-                Asia__Kathmandu,
-                "2026-01-01T00:00:00Z",
-                &["2026-01-01T00:15:00Z", "2026-01-02T00:15:00Z"],
-            ),
+            ("02:15", all, Australia__Lord_Howe, "2026-10-03T00:00:00Z", &["2026-10-03T15:30:00Z", "2026-10-04T15:15:00Z"]),
+            ("01:45", all, Australia__Lord_Howe, "2026-04-04T00:00:00Z", &["2026-04-04T14:45:00Z", "2026-04-05T15:15:00Z"]),
+            ("06:00", all, Asia__Kathmandu, "2026-01-01T00:00:00Z", &["2026-01-01T00:15:00Z", "2026-01-02T00:15:00Z"]),
             // Apia left out the 30th of December 2011: what was to be then is at the first instant after it.
-            (
-                "09:00",
-                all,
-                Pacific__Apia,
-                "2011-12-29T20:00:00Z",
-                &[
-                    "2011-12-30T10:00:00Z",
-                    "2011-12-30T19:00:00Z",
-                    "2011-12-31T19:00:00Z",
-                ],
-            ),
+            ("09:00", all, Pacific__Apia, "2011-12-29T20:00:00Z", &["2011-12-30T10:00:00Z", "2011-12-30T19:00:00Z", "2011-12-31T19:00:00Z"]),
             // The 29th of February is a day as any other.
-            (
-                "12:00",
-                &[4],
-                UTC,
-                "2024-02-28T00:00:00Z",
-                &["2024-02-29T12:00:00Z", "2024-03-07T12:00:00Z"],
-            ),
+            ("12:00", &[4], UTC, "2024-02-28T00:00:00Z", &["2024-02-29T12:00:00Z", "2024-03-07T12:00:00Z"]),
             ("12:00", &[], UTC, "2024-02-28T00:00:00Z", &[]),
         ];
         for (time, days, tz, now, wanted) in rows {

@@ -7,6 +7,7 @@ mod path;
 mod properties;
 mod triggers;
 mod waits;
+mod waits_moved;
 mod watches;
 
 use chrono::Duration;

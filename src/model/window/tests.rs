@@ -19,6 +19,7 @@ fn window(spec: &Value) -> Window {
 
 /// Rows: window, zone, now, when it opens next (the same: it is open), when it closes then.
 #[test]
+#[rustfmt::skip] // a row a line
 fn when_it_opens_and_closes() {
     let office =
         json!({"from": "09:00", "to": "5 pm", "weekdays": ["mon", "tue", "wed", "thu", "fri"]});
@@ -30,173 +31,35 @@ fn when_it_opens_and_closes() {
         json!({"from": "09:00", "to": "17:00", "holidays": ["2026-12-24", "12-25", "01-01"]});
     let rows = [
         // Open from the opening on, up to the close and not at it.
-        (
-            &office,
-            UTC,
-            "2026-03-02T09:00:00Z",
-            "2026-03-02T09:00:00Z",
-            "2026-03-02T17:00:00Z",
-        ),
-        (
-            &office,
-            UTC,
-            "2026-03-02T16:59:59.999Z",
-            "2026-03-02T16:59:59.999Z",
-            "2026-03-02T17:00:00Z",
-        ),
-        (
-            &office,
-            UTC,
-            "2026-03-02T17:00:00Z",
-            "2026-03-03T09:00:00Z",
-            "2026-03-03T17:00:00Z",
-        ),
-        (
-            &office,
-            UTC,
-            "2026-03-02T08:59:59.999Z",
-            "2026-03-02T09:00:00Z",
-            "2026-03-02T17:00:00Z",
-        ),
-        (
-            &office,
-            UTC,
-            "2026-03-06T18:00:00Z",
-            "2026-03-09T09:00:00Z",
-            "2026-03-09T17:00:00Z",
-        ),
+        (&office, UTC, "2026-03-02T09:00:00Z", "2026-03-02T09:00:00Z", "2026-03-02T17:00:00Z"),
+        (&office, UTC, "2026-03-02T16:59:59.999Z", "2026-03-02T16:59:59.999Z", "2026-03-02T17:00:00Z"),
+        (&office, UTC, "2026-03-02T17:00:00Z", "2026-03-03T09:00:00Z", "2026-03-03T17:00:00Z"),
+        (&office, UTC, "2026-03-02T08:59:59.999Z", "2026-03-02T09:00:00Z", "2026-03-02T17:00:00Z"),
+        (&office, UTC, "2026-03-06T18:00:00Z", "2026-03-09T09:00:00Z", "2026-03-09T17:00:00Z"),
         // Over midnight: the day on which it opens counts.
-        (
-            &night,
-            UTC,
-            "2026-03-02T05:59:00Z",
-            "2026-03-02T05:59:00Z",
-            "2026-03-02T06:00:00Z",
-        ),
-        (
-            &night,
-            UTC,
-            "2026-03-02T06:00:00Z",
-            "2026-03-02T22:00:00Z",
-            "2026-03-03T06:00:00Z",
-        ),
-        (
-            &friday_night,
-            UTC,
-            "2026-03-07T01:00:00Z",
-            "2026-03-07T01:00:00Z",
-            "2026-03-07T02:00:00Z",
-        ),
-        (
-            &friday_night,
-            UTC,
-            "2026-03-06T01:00:00Z",
-            "2026-03-06T22:00:00Z",
-            "2026-03-07T02:00:00Z",
-        ),
+        (&night, UTC, "2026-03-02T05:59:00Z", "2026-03-02T05:59:00Z", "2026-03-02T06:00:00Z"),
+        (&night, UTC, "2026-03-02T06:00:00Z", "2026-03-02T22:00:00Z", "2026-03-03T06:00:00Z"),
+        (&friday_night, UTC, "2026-03-07T01:00:00Z", "2026-03-07T01:00:00Z", "2026-03-07T02:00:00Z"),
+        (&friday_night, UTC, "2026-03-06T01:00:00Z", "2026-03-06T22:00:00Z", "2026-03-07T02:00:00Z"),
         // The same time twice is a whole day; days that follow each other are one opening.
-        (
-            &all_day,
-            UTC,
-            "2026-03-06T12:00:00Z",
-            "2026-03-07T00:00:00Z",
-            "2026-03-09T00:00:00Z",
-        ),
+        (&all_day, UTC, "2026-03-06T12:00:00Z", "2026-03-07T00:00:00Z", "2026-03-09T00:00:00Z"),
         // Holidays of one year and of every year.
-        (
-            &closed,
-            UTC,
-            "2026-12-24T10:00:00Z",
-            "2026-12-26T09:00:00Z",
-            "2026-12-26T17:00:00Z",
-        ),
-        (
-            &closed,
-            UTC,
-            "2027-12-24T10:00:00Z",
-            "2027-12-24T10:00:00Z",
-            "2027-12-24T17:00:00Z",
-        ),
-        (
-            &closed,
-            UTC,
-            "2027-12-31T17:00:00Z",
-            "2028-01-02T09:00:00Z",
-            "2028-01-02T17:00:00Z",
-        ),
+        (&closed, UTC, "2026-12-24T10:00:00Z", "2026-12-26T09:00:00Z", "2026-12-26T17:00:00Z"),
+        (&closed, UTC, "2027-12-24T10:00:00Z", "2027-12-24T10:00:00Z", "2027-12-24T17:00:00Z"),
+        (&closed, UTC, "2027-12-31T17:00:00Z", "2028-01-02T09:00:00Z", "2028-01-02T17:00:00Z"),
         // Berlin, clocks forward on 2026-03-29: the hour is not there, nor the window within it.
-        (
-            &small,
-            Europe__Berlin,
-            "2026-03-28T12:00:00Z",
-            "2026-03-30T00:15:00Z",
-            "2026-03-30T00:45:00Z",
-        ),
-        (
-            &night,
-            Europe__Berlin,
-            "2026-03-28T22:00:00Z",
-            "2026-03-28T22:00:00Z",
-            "2026-03-29T04:00:00Z",
-        ),
+        (&small, Europe__Berlin, "2026-03-28T12:00:00Z", "2026-03-30T00:15:00Z", "2026-03-30T00:45:00Z"),
+        (&night, Europe__Berlin, "2026-03-28T22:00:00Z", "2026-03-28T22:00:00Z", "2026-03-29T04:00:00Z"),
         // Clocks back on 2026-10-25: the first of the two, and closed in the second pass.
-        (
-            &small,
-            Europe__Berlin,
-            "2026-10-24T12:00:00Z",
-            "2026-10-25T00:15:00Z",
-            "2026-10-25T00:45:00Z",
-        ),
-        (
-            &small,
-            Europe__Berlin,
-            "2026-10-25T01:20:00Z",
-            "2026-10-26T01:15:00Z",
-            "2026-10-26T01:45:00Z",
-        ),
-        (
-            &office,
-            America__New_York,
-            "2026-03-08T12:00:00Z",
-            "2026-03-09T13:00:00Z",
-            "2026-03-09T21:00:00Z",
-        ),
-        (
-            &office,
-            America__New_York,
-            "2026-11-01T12:00:00Z",
-            "2026-11-02T14:00:00Z",
-            "2026-11-02T22:00:00Z",
-        ),
-        (
-            &small,
-            Australia__Lord_Howe,
-            "2026-10-03T12:00:00Z",
-            "2026-10-03T15:30:00Z",
-            "2026-10-03T15:45:00Z",
-        ),
-        (
-            &office,
-            Asia__Kathmandu,
-            "2026-03-02T00:00:00Z",
-            "2026-03-02T03:15:00Z",
-            "2026-03-02T11:15:00Z",
-        ),
+        (&small, Europe__Berlin, "2026-10-24T12:00:00Z", "2026-10-25T00:15:00Z", "2026-10-25T00:45:00Z"),
+        (&small, Europe__Berlin, "2026-10-25T01:20:00Z", "2026-10-26T01:15:00Z", "2026-10-26T01:45:00Z"),
+        (&office, America__New_York, "2026-03-08T12:00:00Z", "2026-03-09T13:00:00Z", "2026-03-09T21:00:00Z"),
+        (&office, America__New_York, "2026-11-01T12:00:00Z", "2026-11-02T14:00:00Z", "2026-11-02T22:00:00Z"),
+        (&small, Australia__Lord_Howe, "2026-10-03T12:00:00Z", "2026-10-03T15:30:00Z", "2026-10-03T15:45:00Z"),
+        (&office, Asia__Kathmandu, "2026-03-02T00:00:00Z", "2026-03-02T03:15:00Z", "2026-03-02T11:15:00Z"),
         // Apia had no 30th of December 2011: no opening on it, and the night of the 29th is cut short.
-        (
-            &office,
-            Pacific__Apia,
-            "2011-12-30T04:00:00Z",
-            "2012-01-01T19:00:00Z",
-            "2012-01-02T03:00:00Z",
-        ),
-        (
-            &night,
-            Pacific__Apia,
-            "2011-12-30T09:00:00Z",
-            "2011-12-30T09:00:00Z",
-            "2011-12-30T16:00:00Z",
-        ),
+        (&office, Pacific__Apia, "2011-12-30T04:00:00Z", "2012-01-01T19:00:00Z", "2012-01-02T03:00:00Z"),
+        (&night, Pacific__Apia, "2011-12-30T09:00:00Z", "2011-12-30T09:00:00Z", "2011-12-30T16:00:00Z"),
     ];
     for (spec, tz, now, opens, closes) in rows {
         let window = window(spec);
@@ -227,6 +90,7 @@ fn when_it_opens_and_closes() {
 }
 
 #[test]
+#[rustfmt::skip] // a row a line
 fn what_is_wrong_and_where() {
     let every_day: Vec<String> = (0..366)
         .map(|n| {
@@ -236,26 +100,14 @@ fn what_is_wrong_and_where() {
         })
         .collect();
     let rows = [
-        (
-            json!({"from": "9:00", "to": "17:00", "weekdays": []}),
-            "window_never_opens weekdays",
-        ),
-        (
-            json!({"from": "9:00", "to": "17:00", "holidays": every_day}),
-            "window_never_opens holidays",
-        ),
+        (json!({ "from": "9:00", "to": "17:00", "weekdays": []}), "window_never_opens weekdays"),
+        (json!({ "from": "9:00", "to": "17:00", "holidays": every_day}), "window_never_opens holidays"),
         (
             json!({"from": "9:00", "to": "17:00", "holidays": ["12-25", "25.12.", "2026-02-30"]}),
             "invalid_date holidays[1], invalid_date holidays[2]",
         ),
-        (
-            json!({"from": "9:00", "to": "17:00", "holidays": ["02-29", "13-01"]}),
-            "invalid_date holidays[1]",
-        ),
-        (
-            json!({"from": "9:00", "to": "17:00", "holidays": vec!["12-25"; MAX_HOLIDAYS + 1]}),
-            "invalid_value holidays",
-        ),
+        (json!({ "from": "9:00", "to": "17:00", "holidays": ["02-29", "13-01"]}), "invalid_date holidays[1]"),
+        (json!({ "from": "9:00", "to": "17:00", "holidays": vec!["12-25"; MAX_HOLIDAYS + 1]}), "invalid_value holidays"),
     ];
     for (spec, wanted) in rows {
         let read: WindowSpec = serde_json::from_value(spec.clone()).unwrap();

@@ -139,7 +139,7 @@ impl<T: Target> Action for Until<T> {
 /// The time as it was, where the new one is the same: states keep whole milliseconds of when a wait began.
 pub(super) fn settled(before: Option<Instant>, now: Option<Instant>) -> Option<Instant> {
     match (before, now) {
-        (Some(before), Some(now)) if (before - now).abs() < Duration::milliseconds(1) => {
+        (Some(before), Some(now)) if (before - now).abs() <= Duration::milliseconds(1) => {
             Some(before)
         }
         _ => now,
