@@ -280,12 +280,14 @@ mod tests {
         }
     }
 
-    /// Rows: time, days, zone, now, the next instants.
+    /// Time, days, zone, now, the next instants.
+    type Row<'a> = (&'a str, &'a [u8], Tz, &'a str, &'a [&'a str]);
+
     #[test]
     #[rustfmt::skip] // a row a line
     fn the_next_time_the_wall_clock_shows_it() {
         let all: &[u8] = &[1, 2, 3, 4, 5, 6, 7];
-        let rows: &[(&str, &[u8], Tz, &str, &[&str])] = &[
+        let rows: &[Row<'_>] = &[
             // Strictly after now: at nine it is nine tomorrow.
             ("09:00", all, UTC, "2026-03-02T09:00:00Z", &["2026-03-03T09:00:00Z"]),
             ("09:00", all, UTC, "2026-03-02T08:59:59.999Z", &["2026-03-02T09:00:00Z"]),

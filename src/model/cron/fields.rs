@@ -233,8 +233,8 @@ fn numbers(field: &str, kind: &Kind) -> Result<BTreeSet<u32>, String> {
 
 /// One number or name.
 fn number(text: &str, kind: &Kind) -> Result<u32, String> {
-    let named = |name: &&str| name.eq_ignore_ascii_case(text);
-    if let Some(at) = kind.names.iter().position(|name| named(&name)) {
+    let named = |name: &str| name.eq_ignore_ascii_case(text);
+    if let Some(at) = kind.names.iter().position(|name| named(name)) {
         return Ok(kind.first + at as u32);
     }
     let Kind {

@@ -56,6 +56,9 @@ pub struct Facts {
     tenant: i32,
 }
 
+/// Action and rendered request.
+pub type Request = (String, Value);
+
 /// One line of what happened to an execution: `(at, event, step, result)`.
 pub type Line = (String, String, Option<String>, Value);
 
@@ -67,10 +70,10 @@ pub struct Story {
     /// `(contact, at, workflow, reason)`, sorted.
     pub blocked: Vec<(Uuid, String, String, String)>,
     /// What went out: outbox id to action and request.
-    pub sent: BTreeMap<Uuid, (String, Value)>,
+    pub sent: BTreeMap<Uuid, Request>,
     /// What was asked for and is not yet answered, by execution and step: what ends in the same burst as it
     /// was asked for is cancelled before it goes out.
-    asked: BTreeMap<(Uuid, Option<String>), VecDeque<(Uuid, (String, Value))>>,
+    asked: BTreeMap<(Uuid, Option<String>), VecDeque<(Uuid, Request)>>,
     /// Enrolled, active, completed, failed, exited, goals.
     pub summary: [u64; 6],
 }
