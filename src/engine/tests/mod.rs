@@ -2,6 +2,8 @@
 
 mod actions;
 mod commands;
+mod ends;
+mod fields;
 mod joins;
 mod path;
 mod properties;
@@ -9,6 +11,7 @@ mod triggers;
 mod waits;
 mod waits_moved;
 mod watches;
+mod ways;
 
 use chrono::Duration;
 use serde_json::{Map, Value, json};
