@@ -1,8 +1,12 @@
 //! What ends a stand-still: an answer from outside, a time, an event.
 
+use chrono::Duration;
 use serde_json::json;
 
-use super::burst::{Machine, to_millis};
+use super::{
+    burst::{Machine, to_millis},
+    steps::limit_of,
+};
 use crate::{
     catalog::action::{Failure, Wake, Waking},
     model::{
@@ -137,6 +141,10 @@ impl Machine<'_> {
                 until,
                 limit: park.limit,
             },
+            Waking::Retime { until, limit } => Waking::Retime {
+                until: self.settled(park.until, until),
+                limit: self.settled(park.limit, limit_of(step, limit, park.since)),
+            },
             waking => waking,
         };
         let waking = match (waking, why) {
@@ -162,6 +170,15 @@ impl Machine<'_> {
                 self.dirty = true;
             }
             Waking::Fail(failure) => self.fail(at, index, step, failure),
+        }
+    }
+
+    /// The time as it was, where the new one is the same: states keep whole milliseconds of when a wait began.
+    fn settled(&self, before: Option<Instant>, after: Option<Instant>) -> Option<Instant> {
+        let near = |a: Instant, b: Instant| (a - b).abs() <= Duration::milliseconds(1);
+        match (before, after) {
+            (Some(before), Some(after)) if before > self.now && near(before, after) => Some(before),
+            _ => after,
         }
     }
 

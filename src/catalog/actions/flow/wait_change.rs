@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::wait_until::settled;
 use crate::{
     catalog::{
         action::{Action, Class, Done, Outcome, StepContext, Wake, Waking},
@@ -51,7 +50,7 @@ impl Action for UntilCondition {
         }
         Waking::Retime {
             until: self.condition.next_flip(cx.scope, cx.now, cx.tz),
-            limit: settled(park.limit, limit(self.max, cx, park.since)),
+            limit: limit(self.max, cx, park.since),
         }
     }
 
@@ -109,7 +108,7 @@ impl Action for UntilEvent {
             },
             _ => Waking::Retime {
                 until: None,
-                limit: settled(park.limit, limit(self.max, cx, park.since)),
+                limit: limit(self.max, cx, park.since),
             },
         }
     }

@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 
-use chrono::Duration;
 use chrono_tz::Tz;
 use serde_json::Value;
 
@@ -109,8 +108,8 @@ impl<T: Target> Action for Until<T> {
                 match until <= cx.now && in_time {
                     true => over,
                     false => Waking::Retime {
-                        until: settled(park.until, Some(until)),
-                        limit: settled(park.limit, limit),
+                        until: Some(until),
+                        limit,
                     },
                 }
             }
@@ -133,16 +132,6 @@ impl<T: Target> Action for Until<T> {
 
     fn class(&self) -> Class {
         Class::Wait
-    }
-}
-
-/// The time as it was, where the new one is the same: states keep whole milliseconds of when a wait began.
-pub(super) fn settled(before: Option<Instant>, now: Option<Instant>) -> Option<Instant> {
-    match (before, now) {
-        (Some(before), Some(now)) if (before - now).abs() <= Duration::milliseconds(1) => {
-            Some(before)
-        }
-        _ => now,
     }
 }
 
