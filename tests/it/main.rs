@@ -27,3 +27,4 @@ mod sql;
 mod testing;
 mod turns;
 mod verify;
+mod waits;
