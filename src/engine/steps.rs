@@ -145,9 +145,7 @@ impl Machine<'_> {
         (kind, until, own): (ParkKind, Option<Instant>, Option<Instant>),
         mut result: Map<String, Value>,
     ) {
-        let most = step.timeout.filter(|_| step.class == Class::Wait);
-        let most = most.and_then(|most| self.now.checked_add_signed(most));
-        let limit = [own, most].into_iter().flatten().min();
+        let limit = limit_of(step, own, self.now);
         for (name, time) in [("until", until), ("limit", limit)] {
             if let Some(time) = time {
                 result.insert(name.into(), json!(time));
@@ -219,4 +217,15 @@ impl Machine<'_> {
         branch.tries = 0;
         self.log(as_step(index), EntryKind::StepCompleted, result)
     }
+}
+
+/// The end of a wait that began then: its own, or the step's `timeout` where that comes first.
+pub(super) fn limit_of(
+    step: &StepProgram,
+    own: Option<Instant>,
+    since: Instant,
+) -> Option<Instant> {
+    let most = step.timeout.filter(|_| step.class == Class::Wait);
+    let most = most.and_then(|most| since.checked_add_signed(most));
+    own.into_iter().chain(most).min()
 }

@@ -9,6 +9,8 @@ mod path;
 mod properties;
 mod reviews;
 mod triggers;
+mod waits;
+mod waits_moved;
 mod watches;
 mod ways;
 
