@@ -17,7 +17,7 @@ declare
   v_public   text[] := array['emit', 'emit_batch', 'enroll', 'enroll_many', 'cancel', 'pause', 'resume', 'retry',
     'skip_wait', 'move', 'explain'];
   v_inside   text[] := array['enroll_batch', 'ring', 'plan_timers', 'lock_contacts', 'write_contacts', 'add_notes',
-    'reads_event', 'cancel_executions', 'advance_clock'];
+    'reads_event', 'cancel_executions', 'wake_parents', 'remove_executions', 'advance_clock'];
 begin
   if (select pg_catalog.pg_get_userbyid(n.nspowner) from pg_catalog.pg_namespace n where n.nspname = 'waypost')
      <> 'waypost_owner' then

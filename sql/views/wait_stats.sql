@@ -16,7 +16,7 @@ parked as (
   join waypost.workflows f on f.id = r.workflow_id
   join waypost.versions v on v.workflow_id = r.workflow_id and v.version = r.version,
        lateral jsonb_array_elements(coalesce(r.state -> 'b', '[]')) b
-  where b.value -> 'p' ->> 'k' in ('t', 'c', 'e'))
+  where b.value -> 'p' ->> 'k' in ('t', 'c', 'e', 'w'))
 select x.tenant, x.workflow, x.step_id, sum(x.started)::bigint as waits_started, sum(x.ended)::bigint as waits_ended,
        sum(x.timed_out)::bigint as timed_out, sum(x.parked)::bigint as waiting_now, avg(x.took) as average_wait,
        min(x.until) as next_due_at

@@ -14,13 +14,14 @@ use super::{contact::Contact, interests::Interests, program::Program};
 use crate::model::{
     execution::{Execution, Instant},
     ids,
-    transition::{Cause, Event, Input, Reply},
+    transition::{Cause, Enroll, Event, Input, Reply},
 };
 
 mod advancing;
 mod changes;
 mod enrolling;
 mod input;
+mod others;
 #[cfg(test)]
 mod tests;
 
@@ -90,6 +91,8 @@ pub struct Simulation<'p, S> {
     due: BinaryHeap<Reverse<(Instant, u64, usize)>>,
     order: u64,
     jobs: VecDeque<Job>,
+    /// Executions whose end a step waits for: whose, and what it asked.
+    awaited: HashMap<usize, (usize, Enroll)>,
     /// Event types that somebody listens to.
     heard: HashSet<String>,
     now: Instant,
@@ -114,6 +117,8 @@ struct Run {
 enum Job {
     Event(Box<Event>),
     Reply(usize, Reply),
+    /// An execution that another one has enrolled begins.
+    Begin(usize),
 }
 
 impl<'p, S: FnMut(Row)> Simulation<'p, S> {
@@ -157,6 +162,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
             due: BinaryHeap::new(),
             order: 0,
             jobs: VecDeque::new(),
+            awaited: HashMap::new(),
             heard,
             now: options.from.unwrap_or_default(),
             summary: Summary::default(),
@@ -195,6 +201,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
                 match job {
                     Job::Event(event) => self.take_in(&event),
                     Job::Reply(run, reply) => self.advance(run, &Input::Reply(reply)),
+                    Job::Begin(run) => self.advance(run, &Input::Time),
                 }
             }
         }

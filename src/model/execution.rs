@@ -228,6 +228,9 @@ pub enum ParkKind {
     /// The next try of a database step that failed.
     #[serde(rename = "r")]
     Retry,
+    /// Another workflow of the contact: what became of the enrolment, or its end.
+    #[serde(rename = "w")]
+    Workflow,
 }
 
 /// One visit of a fork: the branches it made and what has become of them.

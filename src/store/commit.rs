@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, StoreResult, contacts, contacts::Delta, sql, storable};
+use super::{StoreError, StoreResult, contacts, contacts::Delta, others, sql, storable};
 use crate::model::{
     execution::{Execution, Instant},
     ids::outbox_id,
@@ -43,7 +43,7 @@ impl Settled {
             .any(|effect| matches!(effect, Effect::Crm(_)))
     }
 
-    fn id(&self) -> (i16, Uuid) {
+    pub(super) fn id(&self) -> (i16, Uuid) {
         (self.execution.bucket, self.execution.id)
     }
 
@@ -150,6 +150,7 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
         .partition(|one| one.transition.status.is_final());
     update_runs(connection, &going).await?;
     finish_runs(connection, &ended).await?;
+    others::tell_parents(connection, &ended).await?;
     insert_bursts(connection, &batch).await?;
     cancel_sends(connection, &batch).await?;
     insert_sends(connection, &batch).await?;

@@ -15,6 +15,7 @@ pub mod executions;
 pub mod install;
 pub mod intake;
 pub mod operate;
+pub mod others;
 pub mod outbox;
 pub mod overview;
 pub mod partitions;

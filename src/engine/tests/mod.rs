@@ -3,6 +3,7 @@
 mod actions;
 mod commands;
 mod joins;
+mod others;
 mod path;
 mod properties;
 mod triggers;

@@ -3,9 +3,11 @@
 mod choice;
 pub mod delay;
 pub mod end_workflow;
+pub mod enroll_in_workflow;
 pub mod go_to;
 pub mod if_else;
 pub mod parallel;
 pub mod random_path;
+pub mod remove_from_workflow;
 pub mod split;
 pub mod wait;
