@@ -24,6 +24,8 @@ pub struct World {
     pub events: Option<PathBuf>,
     /// How outside actions end; none: well and empty.
     pub results: Option<PathBuf>,
+    /// Who is on a suppression list; none: nobody.
+    pub suppressions: Option<PathBuf>,
     /// The window's start.
     pub from: Option<Instant>,
     /// The window's end, itself not in it.
@@ -72,12 +74,18 @@ pub fn simulate(
         .as_ref()
         .map(|file| read(file, simulate::results))
         .transpose()?;
+    let suppressions = world
+        .suppressions
+        .as_ref()
+        .map(|file| read(file, simulate::suppressions))
+        .transpose()?;
     let options = Options {
         from: world.from,
         until: world.until,
         seed: world.seed,
         tenant: None,
         results: results.unwrap_or_default(),
+        suppressions: suppressions.unwrap_or_default(),
     };
     Ok(Simulation::new(&programs, contacts, options, sink).run(events.unwrap_or_default()))
 }

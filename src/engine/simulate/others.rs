@@ -8,9 +8,11 @@ use crate::{
     engine::{
         eligibility::{self, Candidate, Verdict},
         others::{answer, ended},
+        suppression,
     },
     model::{
         execution::{Execution, Status},
+        refusal::Refusal,
         transition::{Cause, Effect, Enroll, Event},
         workflow::WorkflowStatus,
     },
@@ -55,6 +57,10 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         let tz = whose
             .and_then(|whose| whose.contact.tz)
             .unwrap_or(program.tenant.timezone);
+        let lists = &program.rules().suppression_lists;
+        let suppressed = whose.and_then(|whose| {
+            suppression::find(&self.options.suppressions, lists, &whose.contact, self.now)
+        });
         let candidate = Candidate {
             status: WorkflowStatus::Active,
             contact,
@@ -65,6 +71,7 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
             starts: starts.map(Vec::as_slice).unwrap_or_default(),
             live: &live,
             rate: None,
+            suppressed: suppressed.as_ref(),
         };
         match eligibility::decide(program.rules(), &candidate, self.now, tz) {
             Verdict::Enroll { key, live_key } => {
@@ -78,12 +85,12 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
             Verdict::Duplicate { live_key } => {
                 let holder = own.iter().find(|run| run.ex.key == live_key);
                 let holder = holder.map(|run| run.ex.id);
-                self.blocked(at, contact, None, "duplicate", Value::Null);
+                self.blocked(at, contact, None, Refusal::Duplicate, Value::Null);
                 self.tell(parent, asked, "duplicate", None, holder);
             }
             Verdict::Blocked { reason, detail } => {
                 self.blocked(at, contact, None, reason, detail);
-                self.tell(parent, asked, "blocked", Some(reason), None);
+                self.tell(parent, asked, "blocked", Some(reason.name()), None);
             }
         }
     }

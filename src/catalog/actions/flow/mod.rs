@@ -12,3 +12,6 @@ pub mod random_path;
 pub mod remove_from_workflow;
 pub mod split;
 pub mod wait;
+mod wait_change;
+mod wait_times;
+mod wait_until;
