@@ -14,7 +14,7 @@ use super::{contact::Contact, interests::Interests, program::Program, suppressio
 use crate::model::{
     execution::{Execution, Instant},
     ids,
-    transition::{Cause, Enroll, Event, Input, Reply},
+    transition::{Cause, Command, Enroll, Event, Input, Reply},
 };
 
 mod advancing;
@@ -125,6 +125,7 @@ enum Job {
     Reply(usize, Reply),
     /// An execution that another one has enrolled begins.
     Begin(usize),
+    Command(usize, Command),
 }
 
 impl<'p, S: FnMut(Row)> Simulation<'p, S> {
@@ -209,6 +210,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
                     Job::Event(event) => self.take_in(&event),
                     Job::Reply(run, reply) => self.advance(run, &Input::Reply(reply)),
                     Job::Begin(run) => self.advance(run, &Input::Time),
+                    Job::Command(run, command) => self.advance(run, &Input::Command(command)),
                 }
             }
         }

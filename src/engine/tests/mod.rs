@@ -8,6 +8,7 @@ mod joins;
 mod others;
 mod path;
 mod properties;
+mod reviews;
 mod triggers;
 mod waits;
 mod waits_moved;

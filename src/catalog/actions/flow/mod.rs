@@ -7,6 +7,7 @@ pub mod end_workflow;
 pub mod enroll_in_workflow;
 pub mod go_to;
 pub mod if_else;
+pub mod manual_review;
 pub mod parallel;
 pub mod random_path;
 pub mod remove_from_workflow;
