@@ -9,7 +9,7 @@ use super::{
     world::{at, checked},
 };
 
-/// Workflows that pass the checker. Each has [`PEOPLE`] contacts.
+/// Cases, each with one workflow or two and [`PEOPLE`] contacts; `WAYPOST_PARITY_CASES` asks for more.
 const CASES: usize = 160;
 const PEOPLE: usize = 3;
 /// Hours that things happen in; the world goes on for two weeks more.
@@ -313,13 +313,13 @@ fn history(dice: &mut Dice, world: &mut World, case: usize, n: usize) {
     }
 }
 
-fn world(seed: u64) -> World {
+fn world(seed: u64, cases: usize) -> World {
     let mut world = World {
         minutes: 60 * (HOURS as i64 + 14 * 24),
         ..World::default()
     };
     let mut dice = Dice::new(seed);
-    for case in 1..=CASES {
+    for case in 1..=cases {
         let first = std::iter::from_fn(|| Some(definition(&mut dice, case, false)))
             .flatten()
             .next();
@@ -336,13 +336,21 @@ fn world(seed: u64) -> World {
     world
 }
 
+/// A number of the environment.
+fn asked(name: &str, default: usize) -> usize {
+    let value = std::env::var(name).ok();
+    value.map_or(default, |value| value.parse().expect("a number"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn generated_workflows_go_the_simulated_way() {
-    let seed = std::env::var("WAYPOST_PARITY_SEED").ok();
-    let seed = seed.and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    println!("WAYPOST_PARITY_SEED={seed}");
+    let (seed, cases) = (
+        asked("WAYPOST_PARITY_SEED", 1),
+        asked("WAYPOST_PARITY_CASES", CASES),
+    );
+    println!("WAYPOST_PARITY_SEED={seed} WAYPOST_PARITY_CASES={cases}");
     let begun = std::time::Instant::now();
-    let world = world(seed);
+    let world = world(seed as u64, cases);
     println!(
         "{} definitions, {} facts: {:?}",
         world.definitions.len(),
@@ -354,7 +362,7 @@ async fn generated_workflows_go_the_simulated_way() {
     let simulated = world.simulated(&known);
     println!("simulated: {:?}", begun.elapsed());
     let mut wrong = 0;
-    for case in 1..=CASES {
+    for case in 1..=cases {
         for n in 0..PEOPLE {
             if let Some(found) = difference(person(case, n), &real, &simulated) {
                 wrong += 1;
@@ -372,7 +380,7 @@ async fn generated_workflows_go_the_simulated_way() {
         wrong,
         0,
         "contacts whose paths differ, of {}",
-        CASES * PEOPLE
+        cases * PEOPLE
     );
     assert_same_requests(&real, &simulated);
     assert_eq!(real.summary, simulated.summary);
