@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{contact::Contact, program::Program, scope::ExecutionScope};
 use crate::model::{
     execution::{Branch, Execution, Instant, ParkKind, State, Status},
+    refusal::Refusal,
     transition::{Admission, Effect, Entry, EntryKind, Input, Transition},
 };
 
@@ -32,6 +33,8 @@ pub(super) struct Machine<'a> {
     pub(super) dirty: bool,
     /// The state changed without an entry.
     pub(super) touched: bool,
+    /// An operator says that goals are not waited for any more.
+    pub(super) give_up: bool,
     hold: bool,
 }
 
@@ -55,6 +58,7 @@ impl<'a> Machine<'a> {
             end: None,
             dirty: false,
             touched: false,
+            give_up: false,
             hold: ex.status == Status::Paused,
         }
     }
@@ -63,8 +67,10 @@ impl<'a> Machine<'a> {
     pub(super) fn take(&mut self, input: &Input) -> Option<()> {
         if !self.contact.exists {
             if !self.state.started {
-                let detail = json!({ "reason": "contact_missing" });
-                self.admission = Some(Admission::Refused { detail });
+                self.admission = Some(Admission::Refused {
+                    reason: Refusal::ContactDeleted,
+                    detail: Value::Null,
+                });
             }
             self.finish(
                 Status::Cancelled,
@@ -80,6 +86,7 @@ impl<'a> Machine<'a> {
                 self.wake_due();
             }
             Input::Event(event) => {
+                self.hear(event);
                 if !self.hold {
                     self.look();
                 }
@@ -94,7 +101,7 @@ impl<'a> Machine<'a> {
         Some(())
     }
 
-    /// Runs the oldest branch that can go on, again and again.
+    /// Runs the oldest branch that can go on, again and again; no steps: what came in is taken in, and no more.
     pub(super) fn run(&mut self, max_steps: u32) {
         let mut left = max_steps;
         while self.end.is_none() && !self.hold {
@@ -122,7 +129,7 @@ impl<'a> Machine<'a> {
                 self.look();
             }
             if self.end.is_none() && self.state.branches.is_empty() {
-                self.finish(Status::Completed, None, Value::Null);
+                self.path_ended();
             }
         }
     }
@@ -193,7 +200,10 @@ impl<'a> Machine<'a> {
             .iter()
             .filter_map(|branch| branch.park.as_ref());
         let times = parks.flat_map(|park| [park.until, park.limit]).flatten();
-        times.chain(self.next_flip()).min()
+        times
+            .chain(self.next_flip())
+            .chain(self.goal_limits())
+            .min()
     }
 
     pub(super) fn tz(&self) -> Tz {

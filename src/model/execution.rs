@@ -152,6 +152,14 @@ pub struct State {
     /// Variants chosen by sticky splits, by step id.
     #[serde(rename = "ch", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub choices: BTreeMap<String, String>,
+    /// When the last branch ended, where goals that are not met keep the execution waiting.
+    #[serde(
+        rename = "pe",
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub path_ended: Option<Instant>,
     /// Depth of the chain of causes that enrolled this execution (loop guard, at most 8).
     #[serde(rename = "d", default, skip_serializing_if = "is_zero")]
     pub depth: u32,
@@ -256,4 +264,30 @@ fn is_false(b: &bool) -> bool {
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    #[test]
+    fn a_status_has_a_number_and_a_word() {
+        let rows = [
+            (0, "ready", false),
+            (1, "waiting", false),
+            (2, "dispatching", false),
+            (3, "paused", false),
+            (4, "completed", true),
+            (5, "exited", true),
+            (6, "cancelled", true),
+            (7, "failed", true),
+        ];
+        for (code, word, is_final) in rows {
+            let status = Status::from_code(code).unwrap();
+            assert_eq!(status.code(), code);
+            assert_eq!((status.as_str(), status.is_final()), (word, is_final));
+        }
+        assert_eq!(Status::from_code(8), None);
+        assert_eq!(Status::from_code(-1), None);
+    }
 }

@@ -186,6 +186,7 @@ pub fn normalise(definition: &mut Value) {
     });
     each(root.get_mut("goals"), |goal| {
         lower(goal.get_mut("onAchievement"));
+        lower(goal.get_mut("onUnmet"));
         if let Some(Value::Object(on)) = goal.get_mut("onAchievement") {
             on.retain(|_, value| !value.is_null());
             lower(on.get_mut("action"));
@@ -193,8 +194,12 @@ pub fn normalise(definition: &mut Value) {
         conditions(goal.get_mut("conditions"));
     });
     each(root.get_mut("enrollmentSettings"), |settings| {
+        lower(settings.get_mut("enrollmentLimitScope"));
         conditions(settings.get_mut("entryConditions"));
         conditions(settings.get_mut("exitConditions"));
+        if let Some(Value::Array(channels)) = settings.get_mut("stopOnReply") {
+            channels.iter_mut().for_each(|channel| lower(Some(channel)));
+        }
     });
 }
 

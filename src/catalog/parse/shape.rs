@@ -33,6 +33,8 @@ pub enum Shape {
     Object(&'static [Field]),
     /// Text is looked at as the first, all else as the second.
     TextOr(&'static Shape, &'static Shape),
+    /// True, false, or this.
+    BoolOr(&'static Shape),
 }
 
 /// One field of an object.
@@ -86,7 +88,11 @@ pub const DEFINITION: &[Field] = &[
     may("variables", &Shape::Map),
     may("startsAt", &Shape::Time),
     may("endsAt", &Shape::Time),
+    may("pauseDates", &Shape::List(&Shape::Object(PAUSE_DATES))),
 ];
+
+/// `PauseDates`.
+pub const PAUSE_DATES: &[Field] = &[must("from", &Shape::Time), must("until", &Shape::Time)];
 
 /// `Trigger`.
 pub const TRIGGER: &[Field] = &[
@@ -96,6 +102,10 @@ pub const TRIGGER: &[Field] = &[
     may("filters", &Shape::List(&Shape::Map)),
     may("rateLimiting", &Shape::Object(RATE_LIMITING)),
     may("allowSelf", &Shape::Bool),
+    may("debounce", &SPAN),
+    may("includeImported", &Shape::Bool),
+    may("activeFrom", &Shape::Time),
+    may("activeTo", &Shape::Time),
 ];
 
 /// `RateLimiting`.
@@ -133,6 +143,8 @@ pub const GOAL: &[Field] = &[
     may("name", &Shape::Text),
     must("conditions", &Shape::Map),
     may("onAchievement", &ON_ACHIEVEMENT),
+    may("onUnmet", &Shape::Word(&["continue", "wait", "end"])),
+    may("maxWaitDuration", &SPAN),
 ];
 
 const GOAL_WORD: Shape = Shape::Word(&["continue", "exit", "goto"]);
@@ -145,12 +157,26 @@ const ON_ACHIEVEMENT: Shape = Shape::TextOr(
 pub const ENROLLMENT: &[Field] = &[
     may("allowMultipleEnrollments", &Shape::Bool),
     may("enrollmentLimit", &COUNT),
+    may(
+        "enrollmentLimitScope",
+        &Shape::Word(&["contact", "workflow"]),
+    ),
     may("enrollmentWindow", &SPAN),
     may("entryConditions", &Shape::Map),
     may("exitConditions", &Shape::Map),
     may("removeOnGoalAchievement", &Shape::Bool),
+    may("stopOnReply", &STOP_ON_REPLY),
     may("reEnrollmentDelay", &SPAN),
+    may("suppressionLists", &IDS),
 ];
+
+const STOP_ON_REPLY: Shape = Shape::BoolOr(&Shape::List(&Shape::Word(&[
+    "email",
+    "sms",
+    "whatsapp",
+    "rcs",
+    "voicemail",
+])));
 
 /// All problems of a definition's shape.
 #[must_use]
@@ -256,6 +282,8 @@ impl Walk {
                 self.wrong("expected a list, found text".to_owned()).hint = Some(hint);
             }
             (Shape::List(_), _) => self.wanted("a list", value),
+            (Shape::BoolOr(_), Value::Bool(_)) => {}
+            (Shape::BoolOr(other), _) => self.value(other, value),
             (Shape::TextOr(text, _), Value::String(_)) => self.value(text, value),
             (Shape::TextOr(_, other), _) => self.value(other, value),
             (Shape::Object(fields), Value::Object(members)) => {

@@ -2,12 +2,15 @@
 
 mod actions;
 mod commands;
+mod ends;
+mod fields;
 mod generator;
 mod joins;
 mod path;
 mod properties;
 mod triggers;
 mod watches;
+mod ways;
 
 use chrono::Duration;
 use serde_json::{Map, Value, json};

@@ -51,8 +51,15 @@ fn history(dice: &mut Dice, world: &mut World, case: usize, n: usize) {
         let minute = 60 * hour as i64;
         let form = match i {
             0 => "form",
-            _ => *dice.of(&["form", "form", "other", "none", "none", "none"]),
+            _ => *dice.of(&["form", "form", "other", "none", "none", "none", "reply"]),
         };
+        if form == "reply" {
+            let kind = *dice.of(&["email.replied", "sms.received"]);
+            world
+                .facts
+                .push(fact(minute, who, kind, json!({ "text": "yes" }), json!({})));
+            continue;
+        }
         if form != "none" {
             let order = *dice.of(&["o1", "o2", "o3"]);
             let data = json!({ "formId": own(case, form), "order": order });
