@@ -12,6 +12,8 @@ mod definitions;
 mod demo;
 mod docs;
 mod enrolment;
+#[cfg(feature = "failpoints")]
+mod faults;
 mod fleet;
 mod isolation;
 mod journey;
@@ -21,7 +23,9 @@ mod parity;
 mod plans;
 mod private_pg;
 mod queries;
+mod refusals;
 mod sql;
 mod testing;
 mod turns;
 mod verify;
+mod waits;

@@ -9,6 +9,8 @@ mod joins;
 mod path;
 mod properties;
 mod triggers;
+mod waits;
+mod waits_moved;
 mod watches;
 mod ways;
 
