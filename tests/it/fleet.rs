@@ -78,6 +78,7 @@ impl Process {
         (self.0.wait().unwrap(), begun.elapsed())
     }
 
+    #[cfg(feature = "failpoints")]
     /// Waits until it has ended by itself.
     #[cfg(feature = "failpoints")]
     pub async fn ends(&mut self) -> ExitStatus {

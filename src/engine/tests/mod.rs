@@ -8,6 +8,7 @@ mod generator;
 mod joins;
 mod path;
 mod properties;
+mod reviews;
 mod triggers;
 mod waits;
 mod waits_moved;
