@@ -99,6 +99,8 @@ pub(super) struct Run<'p> {
     pub(super) contact: Contact,
     pub(super) now: Instant,
     pub(super) limits: Burst,
+    /// Another process goes on after every commit.
+    pub(super) reload: bool,
     /// What befalls the process at each burst, by turns and over again; empty: nothing ever.
     pub(super) mishaps: Vec<Mishap>,
     /// The version as another process compiled it, which takes over after a mishap.
@@ -139,6 +141,7 @@ impl<'p> Run<'p> {
             contact: Contact::new(CONTACT, fields),
             now,
             limits: Burst::default(),
+            reload: false,
             mishaps: Vec::new(),
             other: None,
             bursts: 0,
@@ -187,7 +190,7 @@ impl<'p> Run<'p> {
         self.entries.extend(step.entries.iter().cloned());
         self.effects.extend(step.effects.iter().cloned());
         self.last = Some(step);
-        if mishap == Mishap::LostAfterCommit {
+        if self.reload || mishap == Mishap::LostAfterCommit {
             self.start_again();
         }
         true
