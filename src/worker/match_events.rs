@@ -289,34 +289,25 @@ async fn handle(
         if who.is_some_and(|who| busy.contains(&who) || stopped.contains(&who)) {
             continue;
         }
-        let mut notes = Vec::new();
-        let mut refused = Vec::new();
+        let mut one = Decided {
+            event,
+            notes: Vec::new(),
+            refused: Vec::new(),
+        };
         if let Some(who) = who {
             for claimed in runs.get(&who).into_iter().flatten() {
                 advance_dependant(&mut stage, claimed, event);
             }
             let versions = listeners.get(&(event.tenant, event.event.kind.clone()));
             for version in versions.into_iter().flatten() {
-                decide(
-                    &mut stage,
-                    *version,
-                    who,
-                    event,
-                    decided.len(),
-                    &mut notes,
-                    &mut wanted,
-                    &mut refused,
-                );
+                let at = decided.len();
+                decide(&mut stage, *version, who, at, &mut one, &mut wanted);
             }
             if wanted.last().is_some_and(|w| w.event == decided.len()) {
                 stopped.insert(who);
             }
         }
-        decided.push(Decided {
-            event,
-            notes,
-            refused,
-        });
+        decided.push(one);
     }
     let left = stage.write(connection).await?;
     faults::at(FailPoint::MatchAdvanced).await?;
@@ -360,12 +351,15 @@ fn decide(
     stage: &mut Stage<'_>,
     version: Version,
     who: Person,
-    event: &Queued,
-    index: usize,
-    notes: &mut Vec<Value>,
+    at: usize,
+    one: &mut Decided<'_>,
     wanted: &mut Vec<Wanted>,
-    refused: &mut Vec<Blocked>,
 ) {
+    let Decided {
+        event,
+        notes,
+        refused,
+    } = one;
     let Some(program) = stage.program(version).cloned() else {
         return;
     };
@@ -399,7 +393,7 @@ fn decide(
             TriggerOutcome::Matched { ref key } => {
                 wanted.push(Wanted {
                     person: who,
-                    event: index,
+                    event: at,
                     note: notes.len(),
                     begins: begins(&program, &decision.trigger, tz, event.now),
                     candidate: Candidate {

@@ -202,7 +202,9 @@ impl<'p> Run<'p> {
         let state = serde_json::to_string(&self.ex.state).unwrap();
         self.ex.state = serde_json::from_str(&state).unwrap();
         let fields = serde_json::to_string(&self.contact.fields).unwrap();
-        self.contact = Contact::new(self.contact.id, serde_json::from_str(&fields).unwrap());
+        let read = Contact::new(self.contact.id, serde_json::from_str(&fields).unwrap());
+        // What sticky splits chose is a table of its own, written in the same commit.
+        (self.contact.fields, self.contact.tz) = (read.fields, read.tz);
         if let Some(other) = &mut self.other {
             std::mem::swap(&mut self.program, other);
         }

@@ -58,6 +58,9 @@ pub struct Facts {
     tenant: i32,
 }
 
+/// Execution and step.
+type Place = (Uuid, Option<String>);
+
 /// Action and rendered request.
 pub type Request = (String, Value);
 
@@ -75,7 +78,7 @@ pub struct Story {
     pub sent: BTreeMap<Uuid, Request>,
     /// What was asked for and is not yet answered, by execution and step: what ends in the same burst as it
     /// was asked for is cancelled before it goes out.
-    asked: BTreeMap<(Uuid, Option<String>), VecDeque<(Uuid, Request)>>,
+    asked: BTreeMap<Place, VecDeque<(Uuid, Request)>>,
     /// Enrolled, active, completed, failed, exited, goals.
     pub summary: [u64; 6],
 }
