@@ -16,6 +16,7 @@ pub mod overview;
 pub mod simulate;
 pub mod tenants;
 pub mod verify;
+pub mod versions;
 pub mod waypost;
 pub mod worker;
 

@@ -13,6 +13,7 @@ mod goals;
 mod graph;
 pub mod interests;
 pub mod matching;
+pub mod migrate;
 pub mod program;
 pub mod rules;
 pub mod scope;

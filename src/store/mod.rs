@@ -14,6 +14,7 @@ pub mod events;
 pub mod executions;
 pub mod install;
 pub mod intake;
+pub mod migrate;
 pub mod operate;
 pub mod outbox;
 pub mod overview;
@@ -24,6 +25,7 @@ pub mod sends;
 pub mod session;
 pub mod tenants;
 pub mod timers;
+pub mod versions;
 pub mod workflows;
 
 pub use error::{StoreError, StoreResult};
