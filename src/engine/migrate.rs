@@ -259,13 +259,17 @@ impl<'a> Migration<'a> {
         }
         state.visits = self.renumber(&old.visits);
         for branch in &state.branches {
-            // A step that can be come to again only now has been come to once.
+            // A step that can be come to again only now has been come to once. Who waits at a join has not.
             let counted = self
                 .to
                 .program
                 .step(branch.step)
                 .is_some_and(|step| step.counted);
-            if counted && (branch.park.is_some() || branch.tries > 0) {
+            let parked = branch
+                .park
+                .as_ref()
+                .is_some_and(|park| park.kind != ParkKind::Join);
+            if counted && (parked || branch.tries > 0) {
                 state.visits.entry(branch.step).or_insert(1);
             }
         }

@@ -4,7 +4,7 @@ mod actions;
 mod commands;
 mod joins;
 mod path;
-mod properties;
+pub(in crate::engine) mod properties;
 mod triggers;
 mod watches;
 
@@ -28,12 +28,12 @@ use crate::{
     },
 };
 
-pub(super) fn at(text: &str) -> Instant {
+pub(in crate::engine) fn at(text: &str) -> Instant {
     text.parse().unwrap()
 }
 
 /// Compiles a definition as its author would write it.
-pub(super) fn compile(definition: &Value) -> Result<Program, Vec<Problem>> {
+pub(in crate::engine) fn compile(definition: &Value) -> Result<Program, Vec<Problem>> {
     let text = definition.to_string();
     let source = parse::read(&text, "test.json").unwrap_or_else(|found| panic!("{found:?}"));
     let tenant = TenantInfo {
@@ -50,16 +50,16 @@ pub(super) fn compile(definition: &Value) -> Result<Program, Vec<Problem>> {
     )
 }
 
-pub(super) fn program(definition: &Value) -> Program {
+pub(in crate::engine) fn program(definition: &Value) -> Program {
     compile(definition).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 /// A workflow of these steps.
-pub(super) fn steps(actions: Value) -> Value {
+pub(in crate::engine) fn steps(actions: Value) -> Value {
     json!({ "id": "w", "trigger": { "type": "custom.event" }, "actions": actions })
 }
 
-pub(super) fn event(kind: &str, data: Value, occurred_at: Instant) -> Event {
+pub(in crate::engine) fn event(kind: &str, data: Value, occurred_at: Instant) -> Event {
     Event {
         id: Uuid::from_u128(0xE),
         kind: kind.into(),
@@ -73,24 +73,24 @@ pub(super) fn event(kind: &str, data: Value, occurred_at: Instant) -> Event {
     }
 }
 
-pub(super) const CONTACT: Uuid = Uuid::from_u128(0xC);
+pub(in crate::engine) const CONTACT: Uuid = Uuid::from_u128(0xC);
 
 /// One execution under a clock.
-pub(super) struct Run<'p> {
-    pub(super) program: &'p Program,
-    pub(super) ex: Execution,
-    pub(super) contact: Contact,
-    pub(super) now: Instant,
-    pub(super) limits: Burst,
+pub(in crate::engine) struct Run<'p> {
+    pub(in crate::engine) program: &'p Program,
+    pub(in crate::engine) ex: Execution,
+    pub(in crate::engine) contact: Contact,
+    pub(in crate::engine) now: Instant,
+    pub(in crate::engine) limits: Burst,
     /// State goes through JSON between bursts.
-    pub(super) reload: bool,
-    pub(super) entries: Vec<Entry>,
-    pub(super) effects: Vec<Effect>,
-    pub(super) last: Option<Transition>,
+    pub(in crate::engine) reload: bool,
+    pub(in crate::engine) entries: Vec<Entry>,
+    pub(in crate::engine) effects: Vec<Effect>,
+    pub(in crate::engine) last: Option<Transition>,
 }
 
 impl<'p> Run<'p> {
-    pub(super) fn new(program: &'p Program, fields: Value) -> Self {
+    pub(in crate::engine) fn new(program: &'p Program, fields: Value) -> Self {
         let Value::Object(fields) = fields else {
             panic!("fields are an object")
         };
@@ -127,7 +127,7 @@ impl<'p> Run<'p> {
     }
 
     /// Gives the machine one input; true: something changed.
-    pub(super) fn give(&mut self, input: &Input) -> bool {
+    pub(in crate::engine) fn give(&mut self, input: &Input) -> bool {
         let contact = &mut self.contact;
         let step = advance(
             self.program,
@@ -156,7 +156,7 @@ impl<'p> Run<'p> {
     }
 
     /// Lets the clock have its way until nothing is due.
-    pub(super) fn go(&mut self) -> &mut Self {
+    pub(in crate::engine) fn go(&mut self) -> &mut Self {
         for _ in 0..200_000 {
             if self.ex.due_at.is_none_or(|due| due > self.now) || !self.give(&Input::Time) {
                 return self;
@@ -165,12 +165,12 @@ impl<'p> Run<'p> {
         panic!("it never comes to rest: {:?}", self.ex);
     }
 
-    pub(super) fn after(&mut self, span: Duration) -> &mut Self {
+    pub(in crate::engine) fn after(&mut self, span: Duration) -> &mut Self {
         self.now += span;
         self.go()
     }
 
-    pub(super) fn event(&mut self, kind: &str, data: Value) -> bool {
+    pub(in crate::engine) fn event(&mut self, kind: &str, data: Value) -> bool {
         let event = event(kind, data, self.now);
         let changed = self.give(&Input::Event(event));
         self.go();
@@ -178,23 +178,23 @@ impl<'p> Run<'p> {
     }
 
     /// Sets a field and tells of it, as the CRM does.
-    pub(super) fn set(&mut self, field: &str, value: Value) -> bool {
+    pub(in crate::engine) fn set(&mut self, field: &str, value: Value) -> bool {
         self.contact.set(field, value);
         self.event("contact.field.changed", json!({ "field": field }))
     }
 
-    pub(super) fn command(&mut self, command: Command) -> bool {
+    pub(in crate::engine) fn command(&mut self, command: Command) -> bool {
         let changed = self.give(&Input::Command(command));
         self.go();
         changed
     }
 
-    pub(super) fn reply(&mut self, outcome: ReplyOutcome, error: Option<&str>) -> bool {
+    pub(in crate::engine) fn reply(&mut self, outcome: ReplyOutcome, error: Option<&str>) -> bool {
         let seq = self.sends().last().expect("nothing was sent").seq;
         self.reply_to(seq, outcome, error)
     }
 
-    pub(super) fn reply_to(
+    pub(in crate::engine) fn reply_to(
         &mut self,
         seq: i32,
         outcome: ReplyOutcome,
@@ -211,7 +211,7 @@ impl<'p> Run<'p> {
         changed
     }
 
-    pub(super) fn sends(&self) -> Vec<&Send> {
+    pub(in crate::engine) fn sends(&self) -> Vec<&Send> {
         let sends = self.effects.iter().filter_map(|effect| match effect {
             Effect::Send(send) => Some(send),
             _ => None,
@@ -220,18 +220,18 @@ impl<'p> Run<'p> {
     }
 
     /// History in short: `step:completed wait`, `execution:completed`.
-    pub(super) fn story(&self) -> Vec<String> {
+    pub(in crate::engine) fn story(&self) -> Vec<String> {
         self.entries
             .iter()
             .map(|entry| told(self.program, entry))
             .collect()
     }
 
-    pub(super) fn reason(&self) -> Option<&str> {
+    pub(in crate::engine) fn reason(&self) -> Option<&str> {
         self.last.as_ref()?.reason.as_deref()
     }
 
-    pub(super) fn var(&self, name: &str) -> &Value {
+    pub(in crate::engine) fn var(&self, name: &str) -> &Value {
         &self.ex.state.vars[name]
     }
 }
@@ -249,11 +249,11 @@ fn told(program: &Program, entry: &Entry) -> String {
     }
 }
 
-pub(super) fn set(name: &str, value: Value, next: &[&str]) -> Value {
+pub(in crate::engine) fn set(name: &str, value: Value, next: &[&str]) -> Value {
     json!({ "id": name, "type": "set_variable", "config": { "name": name, "value": value },
             "onSuccess": next })
 }
 
-pub(super) fn fields() -> Value {
+pub(in crate::engine) fn fields() -> Value {
     Value::Object(Map::new())
 }

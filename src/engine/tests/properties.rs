@@ -6,9 +6,9 @@ use serde_json::json;
 use super::*;
 
 /// What a random step is made of: a kind, ways on, and some numbers to vary it.
-type Dice = (u8, Vec<u8>, Vec<u8>, u8, u8);
+pub(in crate::engine) type Dice = (u8, Vec<u8>, Vec<u8>, u8, u8);
 
-fn dice() -> impl Strategy<Value = Vec<Dice>> {
+pub(in crate::engine) fn dice() -> impl Strategy<Value = Vec<Dice>> {
     let step = (
         0u8..16,
         vec(any::<u8>(), 0..3),
@@ -19,7 +19,7 @@ fn dice() -> impl Strategy<Value = Vec<Dice>> {
     vec(step, 1..9)
 }
 
-fn definition(dice: &[Dice]) -> Value {
+pub(in crate::engine) fn definition(dice: &[Dice]) -> Value {
     let name = |n: u8| format!("s{}", usize::from(n) % dice.len());
     let names = |list: &[u8]| {
         let mut names: Vec<String> = list.iter().map(|n| name(*n)).collect();
@@ -94,11 +94,11 @@ fn definition(dice: &[Dice]) -> Value {
 }
 
 /// What comes up from outside, after the execution has come to rest.
-fn inputs() -> impl Strategy<Value = Vec<(u8, u8)>> {
+pub(in crate::engine) fn inputs() -> impl Strategy<Value = Vec<(u8, u8)>> {
     vec((0u8..9, any::<u8>()), 0..12)
 }
 
-fn give(run: &mut Run<'_>, (what, n): (u8, u8)) {
+pub(in crate::engine) fn give(run: &mut Run<'_>, (what, n): (u8, u8)) {
     match what {
         0 | 1 => drop(run.after(Duration::minutes(i64::from(n)))),
         2 => drop(run.set("score", json!(n % 9))),
@@ -106,7 +106,10 @@ fn give(run: &mut Run<'_>, (what, n): (u8, u8)) {
         4 => drop(run.event("form.submitted", json!({ "formId": n }))),
         5 => drop(run.command(Command::SkipWait)),
         6 => {
-            let step = run.program.step_ids()[usize::from(n) % run.program.steps.len()].clone();
+            // By name: the order of the steps must not matter.
+            let mut steps = run.program.step_ids().to_vec();
+            steps.sort_unstable();
+            let step = steps[usize::from(n) % steps.len()].clone();
             match n % 3 {
                 0 => drop(run.command(Command::Move { step })),
                 1 => drop(run.command(Command::Retry { step: None })),
@@ -130,7 +133,7 @@ fn give(run: &mut Run<'_>, (what, n): (u8, u8)) {
 }
 
 /// What must hold of any execution at rest.
-fn sound(run: &Run<'_>) {
+pub(in crate::engine) fn sound(run: &Run<'_>) {
     let state = &run.ex.state;
     let forks: Vec<i32> = state.forks.iter().map(|fork| fork.id).collect();
     for branch in &state.branches {
