@@ -24,3 +24,4 @@ mod queries;
 mod sql;
 mod testing;
 mod verify;
+mod versions;
