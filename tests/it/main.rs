@@ -23,5 +23,6 @@ mod private_pg;
 mod queries;
 mod sql;
 mod testing;
+mod turns;
 mod verify;
 mod versions;
