@@ -250,7 +250,9 @@ mod tests {
     fn steps_are_added_removed_changed_and_moved() {
         let step =
             |id: &str, tag: &str| json!({"id": id, "type": "add_tag", "config": {"tag": tag}});
-        let rows: &[(&[(&str, &str)], &[(&str, &str)], &[&str])] = &[
+        /// Id and tag of each step.
+        type Steps<'a> = &'a [(&'a str, &'a str)];
+        let rows: &[(Steps<'_>, Steps<'_>, &[&str])] = &[
             (&[("a", "1"), ("b", "1")], &[("a", "1"), ("b", "1")], &[]),
             (&[("a", "1")], &[("a", "1"), ("b", "1")], &["step b added"]),
             (
@@ -275,7 +277,7 @@ mod tests {
             ),
         ];
         for (old, new, wanted) in rows {
-            let list = |of: &[(&str, &str)]| {
+            let list = |of: Steps<'_>| {
                 workflow(of.iter().map(|(id, tag)| step(id, tag)).collect::<Value>())
             };
             assert_eq!(told(list(old), list(new)), *wanted, "{old:?} {new:?}");

@@ -1,6 +1,9 @@
 //! Moving the running executions of a workflow to a version, in one transaction.
 
-use std::{collections::BTreeMap, time::Instant as Stopwatch};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Instant as Stopwatch,
+};
 
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -214,10 +217,9 @@ impl<'a> Mover<'a> {
         let workflow = self.to.program.numbers.workflow;
         for claimed in page {
             let version = claimed.execution.version;
-            if !self.known.contains_key(&version) {
+            if let Entry::Vacant(place) = self.known.entry(version) {
                 let numbers = Numbers { workflow, version };
-                let from = compiled(tx, self.tenant, self.slug, numbers).await?;
-                self.known.insert(version, from);
+                place.insert(compiled(tx, self.tenant, self.slug, numbers).await?);
             }
         }
         Ok(())

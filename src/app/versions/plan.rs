@@ -1,6 +1,6 @@
 //! What moving to a version would do to the executions that run on others: counted, nothing changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -65,9 +65,9 @@ pub(in crate::app) async fn plan(
     let mut known: BTreeMap<i32, Compiled> = BTreeMap::new();
     for place in &places {
         let version = place.version;
-        if !known.contains_key(&version) {
+        if let Entry::Vacant(place) = known.entry(version) {
             let numbers = Numbers { workflow, version };
-            known.insert(version, compiled(connection, tenant, slug, numbers).await?);
+            place.insert(compiled(connection, tenant, slug, numbers).await?);
         }
     }
     look_at_map(map, &known, to)?;
