@@ -15,6 +15,7 @@ pub mod interests;
 pub mod matching;
 pub mod migrate;
 pub mod program;
+mod replies;
 pub mod rules;
 pub mod scope;
 pub mod simulate;
