@@ -105,7 +105,7 @@ pub(super) fn print(cx: &Context, one: &Deployed, plan: bool) {
     } else {
         for live in one.pinned.iter().filter(|live| live.version != one.version) {
             let step = match live.step.as_str() {
-                "" => "(not begun)",
+                "" => "(on no step)",
                 step => step,
             };
             let (n, version) = (live.executions, live.version);
@@ -176,7 +176,7 @@ fn table(cx: &Context, one: &Deployed) {
         };
         [
             row.version.to_string(),
-            row.step.clone().unwrap_or_else(|| "(not begun)".to_owned()),
+            row.step.clone().unwrap_or_else(|| "(on no step)".to_owned()),
             row.executions.to_string(),
             row.keep.to_string(),
             row.retimed.to_string(),

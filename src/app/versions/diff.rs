@@ -1,5 +1,7 @@
 //! What differs between two definitions, said by step, goal, trigger and setting.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -184,22 +186,17 @@ fn compare(path: &str, old: &Value, new: &Value, found: &mut Vec<Field>) {
     };
     match (old, new) {
         (Value::Object(a), Value::Object(b)) => {
-            for (name, value) in a {
-                match b.get(name) {
-                    Some(other) => compare(&below(name), value, other, found),
-                    None => found.push(Field {
+            // By name, whatever order the maps keep.
+            let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for name in names {
+                match (a.get(name), b.get(name)) {
+                    (Some(old), Some(new)) => compare(&below(name), old, new, found),
+                    (old, new) => found.push(Field {
                         path: below(name),
-                        old: Some(value.clone()),
-                        new: None,
+                        old: old.cloned(),
+                        new: new.cloned(),
                     }),
                 }
-            }
-            for (name, value) in b.iter().filter(|(name, _)| !a.contains_key(*name)) {
-                found.push(Field {
-                    path: below(name),
-                    old: None,
-                    new: Some(value.clone()),
-                });
             }
         }
         (Value::Array(a), Value::Array(b))
