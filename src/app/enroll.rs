@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
 use super::{
     error::{AppError, AppResult},
     waypost::Waypost,
 };
-use crate::store::intake;
 pub use crate::store::intake::{Enrolled, NewEnrollment};
+use crate::{
+    faults::{self, FailPoint},
+    store::intake,
+};
 
 /// Contacts of one transaction, when there are many.
 const BATCH: usize = 1_000;
@@ -67,7 +71,7 @@ impl Waypost {
         if dry_run {
             tx.rollback().await?;
         } else {
-            tx.commit().await?;
+            commit(tx).await?;
         }
         rows.into_iter()
             .next()
@@ -98,7 +102,7 @@ impl Waypost {
             if dry_run {
                 tx.rollback().await?;
             } else {
-                tx.commit().await?;
+                commit(tx).await?;
             }
             if rows
                 .iter()
@@ -113,6 +117,17 @@ impl Waypost {
         .await?;
         Ok(done)
     }
+}
+
+async fn commit(tx: Transaction<'_, Postgres>) -> AppResult<()> {
+    faults::at(FailPoint::EnrollWritten)
+        .await
+        .map_err(sqlx::Error::from)?;
+    tx.commit().await?;
+    faults::at(FailPoint::EnrollCommitted)
+        .await
+        .map_err(sqlx::Error::from)?;
+    Ok(())
 }
 
 /// There is no workflow of that id.

@@ -155,6 +155,13 @@ pub enum Waking {
         /// Absent: only when something happens (or at the park's `limit`).
         until: Option<Instant>,
     },
+    /// Goes on waiting, and both its times may have moved: the contact has changed its zone, or a date.
+    Retime {
+        /// Look again then.
+        until: Option<Instant>,
+        /// Times out then.
+        limit: Option<Instant>,
+    },
     /// The wait is over.
     Done {
         /// For history, and `steps.<id>.result`.

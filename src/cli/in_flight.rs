@@ -176,7 +176,9 @@ fn table(cx: &Context, one: &Deployed) {
         };
         [
             row.version.to_string(),
-            row.step.clone().unwrap_or_else(|| "(on no step)".to_owned()),
+            row.step
+                .clone()
+                .unwrap_or_else(|| "(on no step)".to_owned()),
             row.executions.to_string(),
             row.keep.to_string(),
             row.retimed.to_string(),

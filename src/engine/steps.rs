@@ -91,7 +91,7 @@ impl Machine<'_> {
                 self.go(at, &steps, seq);
             }
             Outcome::Park { kind, until, limit } => {
-                let limit = self.limit(step, limit);
+                let limit = limit_of(step, limit, self.now);
                 let mut result = Map::new();
                 for (name, time) in [("until", until), ("limit", limit)] {
                     if let Some(time) = time {
@@ -144,13 +144,6 @@ impl Machine<'_> {
         }
     }
 
-    /// The end of a wait: its own, or the step's `timeout` where that comes first.
-    fn limit(&self, step: &StepProgram, own: Option<Instant>) -> Option<Instant> {
-        let most = step.timeout.filter(|_| step.class == Class::Wait);
-        let most = most.and_then(|most| self.now.checked_add_signed(most));
-        [own, most].into_iter().flatten().min()
-    }
-
     pub(super) fn park(&mut self, at: usize, mut park: Park) {
         // As the state keeps them: whole milliseconds, and never before their time.
         park.since = to_millis(park.since, 0);
@@ -191,4 +184,15 @@ impl Machine<'_> {
         branch.tries = 0;
         self.log(as_step(index), EntryKind::StepCompleted, result)
     }
+}
+
+/// The end of a wait that began then: its own, or the step's `timeout` where that comes first.
+pub(super) fn limit_of(
+    step: &StepProgram,
+    own: Option<Instant>,
+    since: Instant,
+) -> Option<Instant> {
+    let most = step.timeout.filter(|_| step.class == Class::Wait);
+    let most = most.and_then(|most| since.checked_add_signed(most));
+    own.into_iter().chain(most).min()
 }

@@ -2,6 +2,8 @@
 
 pub mod compare;
 pub mod condition;
+pub mod cron;
+pub mod daytime;
 pub mod execution;
 pub mod ids;
 pub mod nearest;
@@ -9,11 +11,13 @@ pub mod operator;
 pub mod path;
 pub mod problem;
 pub mod reads;
+pub mod refusal;
 pub mod retry;
 pub mod schema;
 pub mod scope;
 pub mod span;
 pub mod template;
 pub mod transition;
+pub mod window;
 pub mod workflow;
 pub mod zone;

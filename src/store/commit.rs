@@ -14,10 +14,14 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{StoreError, StoreResult, contacts, contacts::Delta, sql, storable};
-use crate::model::{
-    execution::{Execution, Instant},
-    ids::outbox_id,
-    transition::{Admission, Effect, Entry, Send, Transition},
+use crate::{
+    faults::{self, FailPoint},
+    model::{
+        execution::{Execution, Instant},
+        ids::outbox_id,
+        refusal::Refusal,
+        transition::{Admission, Effect, Entry, Send, Transition},
+    },
 };
 
 /// One execution and what the machine made of it, over all inputs of this transaction.
@@ -143,16 +147,24 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
         return Ok(());
     }
     batch.sort_by_key(Settled::id);
+    faults::at(FailPoint::CommitReserved).await?;
     write_contacts(connection, &batch).await?;
+    faults::at(FailPoint::CommitContacts).await?;
     write_ledger(connection, &batch).await?;
+    faults::at(FailPoint::CommitLedger).await?;
     let (ended, going): (Vec<&Settled>, Vec<&Settled>) = batch
         .iter()
         .partition(|one| one.transition.status.is_final());
     update_runs(connection, &going).await?;
+    faults::at(FailPoint::CommitRuns).await?;
     finish_runs(connection, &ended).await?;
+    faults::at(FailPoint::CommitFinished).await?;
     insert_bursts(connection, &batch).await?;
+    faults::at(FailPoint::CommitHistory).await?;
     cancel_sends(connection, &batch).await?;
+    faults::at(FailPoint::CommitCancelled).await?;
     insert_sends(connection, &batch).await?;
+    faults::at(FailPoint::CommitSends).await?;
     insert_refusals(connection, &batch).await
 }
 
@@ -538,17 +550,16 @@ async fn insert_sends(connection: &mut PgConnection, batch: &[Settled]) -> Store
 }
 
 async fn insert_refusals(connection: &mut PgConnection, batch: &[Settled]) -> StoreResult<()> {
-    let rows: HashMap<Uuid, (&Settled, &Value)> = batch
+    let rows: Vec<(&Settled, Refusal, &Value)> = batch
         .iter()
         .filter_map(|one| match &one.transition.admission {
-            Some(Admission::Refused { detail }) => Some((one.execution.id, (one, detail))),
+            Some(Admission::Refused { reason, detail }) => Some((one, *reason, detail)),
             _ => None,
         })
         .collect();
     if rows.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = rows.values().collect();
     sqlx::query(sql!("insert_blocks"))
         .bind(
             rows.iter()
@@ -572,12 +583,13 @@ async fn insert_refusals(connection: &mut PgConnection, batch: &[Settled]) -> St
                 .collect::<Vec<_>>(),
         )
         .bind(rows.iter().map(|r| r.0.now).collect::<Vec<_>>())
-        .bind(rows.iter().map(|_| "entry_conditions").collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.1.name()).collect::<Vec<_>>())
         .bind(
             rows.iter()
-                .map(|r| storable(r.1.to_string()))
+                .map(|r| (!r.2.is_null()).then(|| storable(r.2.to_string())))
                 .collect::<Vec<_>>(),
         )
+        .bind(rows.iter().map(|r| r.0.execution.id).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

@@ -14,6 +14,7 @@ pub mod events;
 pub mod executions;
 pub mod install;
 pub mod intake;
+pub mod limits;
 pub mod migrate;
 pub mod operate;
 pub mod outbox;
@@ -21,8 +22,10 @@ pub mod overview;
 pub mod partitions;
 pub mod pool;
 pub mod programs;
+pub mod rules;
 pub mod sends;
 pub mod session;
+pub mod suppressions;
 pub mod tenants;
 pub mod timers;
 pub mod versions;
@@ -34,6 +37,17 @@ pub use pool::{Purpose, connect};
 use crate::model::execution::Instant;
 
 /// The text of one file of `sql/queries/`.
+#[cfg(feature = "failpoints")]
+macro_rules! sql {
+    ($name:literal) => {
+        crate::faults::sown(
+            $name,
+            include_str!(concat!("../../sql/queries/", $name, ".sql")),
+        )
+    };
+}
+/// The text of one file of `sql/queries/`.
+#[cfg(not(feature = "failpoints"))]
 macro_rules! sql {
     ($name:literal) => {
         include_str!(concat!("../../sql/queries/", $name, ".sql"))

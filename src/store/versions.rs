@@ -218,7 +218,7 @@ pub async fn wake_page(
         return Ok(None);
     };
     let (buckets, ids): (Vec<i16>, Vec<Uuid>) = page.into_iter().unzip();
-    let woken = sqlx::query(sql!("wake_held"))
+    let woken = sqlx::query(sql!("release_held"))
         .bind(buckets)
         .bind(ids)
         .bind(now)

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
@@ -16,11 +17,15 @@ use super::{
 };
 use crate::{
     catalog::event_scope::envelope,
-    engine::matching::{self, TriggerOutcome},
-    model::transition::Input,
+    engine::{
+        matching::{self, TriggerOutcome},
+        program::Program,
+    },
+    faults::{self, FailPoint},
+    model::{execution::Instant, refusal::Refusal, transition::Input},
     store::{
         Scope, StoreResult,
-        enroll::{self, Candidate, RateLimit},
+        enroll::{self, Blocked, Candidate, RateLimit},
         error::Remedy,
         events::{self, Queued},
         executions::{self, Claimed},
@@ -55,6 +60,7 @@ pub struct Matcher {
 struct Decided<'a> {
     event: &'a Queued,
     notes: Vec<Value>,
+    refused: Vec<Blocked>,
 }
 
 /// A candidate for enrolment, and whose note it fills.
@@ -63,6 +69,8 @@ struct Wanted {
     candidate: Candidate,
     event: usize,
     note: usize,
+    /// When it begins, where its trigger puts it off.
+    begins: Option<Instant>,
 }
 
 impl Matcher {
@@ -134,6 +142,7 @@ impl Matcher {
         let mut people = Vec::new();
         let done = async {
             let mut tx = connection.begin().await?;
+            faults::at(FailPoint::MatchBegun).await?;
             // An app may hold a live key behind an open enroll: then these contacts wait for the next round.
             events::brief_locks(&mut tx).await?;
             let buckets = match only {
@@ -143,6 +152,7 @@ impl Matcher {
             if buckets.is_empty() {
                 return Ok((Round::Idle, Left::default(), false));
             }
+            faults::at(FailPoint::MatchLocked).await?;
             let mut queue = events::read(&mut tx, scope, &buckets, PER_BUCKET, MOST).await?;
             if let Some(only) = only {
                 queue.retain(|e| person(e) == Some(only.person));
@@ -184,8 +194,11 @@ impl Matcher {
                 return Ok((round, Left::default(), false));
             }
             self.passed_over = 0;
+            faults::at(FailPoint::MatchRead).await?;
             let (handled, left, enrolled) = handle(&self.shared, &mut tx, scope, &queue).await?;
+            faults::at(FailPoint::MatchLogged).await?;
             tx.commit().await?;
+            faults::at(FailPoint::MatchCommitted).await?;
             let round = match handled {
                 0 => Round::Idle,
                 n if n < queue.len() => Round::Full,
@@ -243,6 +256,7 @@ async fn handle(
         .filter_map(|e| Some((e.bucket, e.tenant, e.event.contact?)))
         .collect();
     let of = executions::claim_of_contacts(connection, scope, &contacts).await?;
+    faults::at(FailPoint::MatchClaimed).await?;
     let busy: HashSet<Person> = of.busy.iter().copied().collect();
     let mut runs: HashMap<Person, Vec<&Claimed>> = HashMap::new();
     for claimed in &of.claimed {
@@ -276,6 +290,7 @@ async fn handle(
             continue;
         }
         let mut notes = Vec::new();
+        let mut refused = Vec::new();
         if let Some(who) = who {
             for claimed in runs.get(&who).into_iter().flatten() {
                 advance_dependant(&mut stage, claimed, event);
@@ -290,17 +305,31 @@ async fn handle(
                     decided.len(),
                     &mut notes,
                     &mut wanted,
+                    &mut refused,
                 );
             }
             if wanted.last().is_some_and(|w| w.event == decided.len()) {
                 stopped.insert(who);
             }
         }
-        decided.push(Decided { event, notes });
+        decided.push(Decided {
+            event,
+            notes,
+            refused,
+        });
     }
     let left = stage.write(connection).await?;
+    faults::at(FailPoint::MatchAdvanced).await?;
     wanted.retain(|w| !left.held.contains(&w.person));
     let enrolled = enroll_all(connection, &mut decided, wanted).await?;
+    let refused = decided
+        .iter_mut()
+        .filter(|d| !person(d.event).is_some_and(|who| left.held.contains(&who)));
+    let refused: Vec<Blocked> = refused
+        .flat_map(|d| std::mem::take(&mut d.refused))
+        .collect();
+    enroll::block(connection, &refused).await?;
+    faults::at(FailPoint::MatchEnrolled).await?;
     let logged: Vec<(&Queued, Option<Value>)> = decided
         .into_iter()
         .filter(|d| !person(d.event).is_some_and(|who| left.held.contains(&who)))
@@ -335,11 +364,13 @@ fn decide(
     index: usize,
     notes: &mut Vec<Value>,
     wanted: &mut Vec<Wanted>,
+    refused: &mut Vec<Blocked>,
 ) {
     let Some(program) = stage.program(version).cloned() else {
         return;
     };
     let contact = stage.contact(who.0, who.1);
+    let tz = contact.tz.unwrap_or(program.tenant.timezone);
     for decision in matching::decide(&program, &event.event, contact, event.now) {
         let note = |outcome: &str, reason: Value| json!({"workflow": program.workflow, "trigger": decision.trigger, "outcome": outcome, "reason": reason});
         match decision.outcome {
@@ -351,13 +382,26 @@ fn decide(
                     "blocked",
                     json!({"error": "bad_key", "message": message}),
                 ));
+                refused.push(Blocked {
+                    bucket: event.bucket,
+                    tenant: who.0,
+                    workflow: version.0,
+                    contact: who.1,
+                    at: event.now,
+                    reason: Refusal::BadKey,
+                    detail: json!({"trigger": decision.trigger, "message": message}),
+                    source: event.event.id,
+                });
             }
             TriggerOutcome::TooDeep => notes.push(note("ignored", "too_deep".into())),
+            TriggerOutcome::Inactive => notes.push(note("ignored", "inactive".into())),
+            TriggerOutcome::Imported => notes.push(note("ignored", "imported".into())),
             TriggerOutcome::Matched { ref key } => {
                 wanted.push(Wanted {
                     person: who,
                     event: index,
                     note: notes.len(),
+                    begins: begins(&program, &decision.trigger, tz, event.now),
                     candidate: Candidate {
                         workflow: version.0,
                         contact: who.1,
@@ -380,7 +424,13 @@ fn decide(
     }
 }
 
-fn rate_limit(program: &crate::engine::program::Program, trigger: &str) -> Option<RateLimit> {
+/// When an execution begins that this trigger enrols now; none: at once.
+fn begins(program: &Program, trigger: &str, tz: Tz, now: Instant) -> Option<Instant> {
+    let trigger = program.triggers.iter().find(|t| t.id == trigger)?;
+    Some(trigger.debounce?.add(now, tz))
+}
+
+fn rate_limit(program: &Program, trigger: &str) -> Option<RateLimit> {
     let trigger = program.triggers.iter().find(|t| t.id == trigger)?;
     let window = trigger.time_window.map(stored_span);
     Some(RateLimit {
@@ -400,14 +450,26 @@ async fn enroll_all(
         tenants.entry(one.person.0).or_default().push(one);
     }
     let mut any = false;
-    for (tenant, wanted) in tenants {
+    for (tenant, mut wanted) in tenants {
         let now = decided[wanted[0].event].event.now;
+        if wanted.iter().any(|one| one.begins.is_some()) {
+            debounce(connection, tenant, decided, &mut wanted, now).await?;
+        }
+        if wanted.is_empty() {
+            continue;
+        }
+        let mut later = Vec::new();
         let candidates: Vec<Candidate> = wanted.iter().map(|w| w.candidate.clone()).collect();
         for outcome in enroll::enroll(connection, tenant, &candidates, now).await? {
             let Some(one) = wanted.get(outcome.index) else {
                 continue;
             };
             any |= outcome.outcome == "enrolled";
+            if let (Some(begins), Some(id), "enrolled") =
+                (one.begins, outcome.execution, &*outcome.outcome)
+            {
+                later.push((decided[one.event].event.bucket, id, begins));
+            }
             if let Some(note) = decided[one.event].notes.get_mut(one.note) {
                 note["outcome"] = outcome.outcome.into();
                 note["reason"] = outcome.reason.into();
@@ -417,6 +479,44 @@ async fn enroll_all(
                 }
             }
         }
+        enroll::put_off(connection, &later).await?;
     }
     Ok(any)
+}
+
+/// What finds an execution that its trigger has put off and that has not begun goes to that one.
+async fn debounce(
+    connection: &mut PgConnection,
+    tenant: i32,
+    decided: &mut [Decided<'_>],
+    wanted: &mut Vec<Wanted>,
+    now: Instant,
+) -> StoreResult<()> {
+    let later = wanted.iter().enumerate().filter_map(|(index, one)| {
+        let candidate = &one.candidate;
+        Some(enroll::Later {
+            index,
+            bucket: decided[one.event].event.bucket,
+            contact: candidate.contact,
+            workflow: candidate.workflow,
+            key: match &candidate.key {
+                Some(key) => key.clone(),
+                None => candidate.contact.to_string(),
+            },
+            begins: one.begins?,
+            envelope: &candidate.envelope,
+        })
+    });
+    let later: Vec<enroll::Later<'_>> = later.collect();
+    let taken = enroll::debounce(connection, tenant, &later, now).await?;
+    for (index, id) in &taken {
+        let one = &wanted[*index];
+        if let Some(note) = decided[one.event].notes.get_mut(one.note) {
+            note["outcome"] = "debounced".into();
+            note["execution"] = id.to_string().into();
+        }
+    }
+    let mut index = 0..;
+    wanted.retain(|_| !index.next().is_some_and(|at| taken.contains_key(&at)));
+    Ok(())
 }

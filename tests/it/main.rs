@@ -12,6 +12,8 @@ mod definitions;
 mod demo;
 mod docs;
 mod enrolment;
+#[cfg(feature = "failpoints")]
+mod faults;
 mod fleet;
 mod isolation;
 mod journey;
@@ -26,3 +28,4 @@ mod testing;
 mod turns;
 mod verify;
 mod versions;
+mod waits;

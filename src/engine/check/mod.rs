@@ -1,6 +1,7 @@
 //! The checker: what is wrong with a definition that reads well.
 
 pub mod codes;
+mod enrollment;
 pub mod flow;
 mod ids;
 mod secrets;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::codes;
 use super::ways::Steps;
+use super::{codes, enrollment};
 use crate::catalog::{
     action::Class, actions, config, finding::quoted, parse::names, trigger, triggers,
 };
@@ -191,27 +191,7 @@ pub fn entry(definition: &Definition, found: &mut Vec<Problem>) {
     for (path, trigger) in single.chain(listed) {
         one_trigger(trigger, &path, found);
     }
-    if let Some(settings) = &definition.enrollment_settings
-        && settings.enrollment_window.is_some()
-        && settings.enrollment_limit.is_none()
-    {
-        window(
-            "enrollmentSettings.enrollmentWindow",
-            "enrollmentLimit",
-            found,
-        );
-    }
-    if let (Some(from), Some(until)) = (definition.starts_at, definition.ends_at)
-        && until <= from
-    {
-        let message = "endsAt is not after startsAt";
-        found.push(Problem::error(codes::DATES_REVERSED, "endsAt", message));
-    }
-}
-
-fn window(path: &str, limit: &str, found: &mut Vec<Problem>) {
-    let message = format!("the window has no {limit} that it could be of");
-    found.push(Problem::warning(codes::WINDOW_WITHOUT_LIMIT, path, message));
+    enrollment::check(definition, found);
 }
 
 fn one_trigger(trigger: &Trigger, path: &str, found: &mut Vec<Problem>) {
@@ -239,15 +219,5 @@ fn one_trigger(trigger: &Trigger, path: &str, found: &mut Vec<Problem>) {
             }
         }
         Err(problems) => found.extend(problems.into_iter().map(|problem| problem.within(path))),
-    }
-    if let Some(limit) = &trigger.rate_limiting
-        && limit.time_window.is_some()
-        && limit.max_per_contact.is_none()
-    {
-        window(
-            &format!("{path}.rateLimiting.timeWindow"),
-            "maxPerContact",
-            found,
-        );
     }
 }

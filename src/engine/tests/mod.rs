@@ -8,6 +8,8 @@ mod joins;
 mod path;
 pub(in crate::engine) mod properties;
 mod triggers;
+mod waits;
+mod waits_moved;
 mod watches;
 mod ways;
 

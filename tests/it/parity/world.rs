@@ -1,7 +1,7 @@
 //! One world, lived through twice: by the real engine on a clock of its own, and by the simulation.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -44,6 +44,8 @@ pub struct World {
     pub definitions: Vec<Value>,
     pub contacts: Vec<Value>,
     pub facts: Vec<Fact>,
+    /// Entries of suppression lists, as `waypost simulate --suppressions` reads them.
+    pub suppressions: Vec<Value>,
     /// Minutes that the world lasts; what falls due at its very end does not happen.
     pub minutes: i64,
 }
@@ -56,6 +58,9 @@ pub struct Facts {
     tenant: i32,
 }
 
+/// Action and rendered request.
+pub type Request = (String, Value);
+
 /// One line of what happened to an execution: `(at, event, step, result)`.
 pub type Line = (String, String, Option<String>, Value);
 
@@ -67,7 +72,10 @@ pub struct Story {
     /// `(contact, at, workflow, reason)`, sorted.
     pub blocked: Vec<(Uuid, String, String, String)>,
     /// What went out: outbox id to action and request.
-    pub sent: BTreeMap<Uuid, (String, Value)>,
+    pub sent: BTreeMap<Uuid, Request>,
+    /// What was asked for and is not yet answered, by execution and step: what ends in the same burst as it
+    /// was asked for is cancelled before it goes out.
+    asked: BTreeMap<(Uuid, Option<String>), VecDeque<(Uuid, Request)>>,
     /// Enrolled, active, completed, failed, exited, goals.
     pub summary: [u64; 6],
 }
@@ -124,6 +132,16 @@ impl World {
         let mut c = house.connect().await;
         for contact in &self.contacts {
             insert(&mut c, contact).await;
+        }
+        for entry in &self.suppressions {
+            sqlx::query(
+                "select waypost.suppress($1 ->> 'value', $1 ->> 'kind', $1 ->> 'list', $1 ->> 'reason',
+                                         ($1 ->> 'expires_at')::timestamptz)",
+            )
+            .bind(entry)
+            .execute(&mut c)
+            .await
+            .unwrap();
         }
         // That they came is an event too: nobody is deployed yet who could hear of it.
         let mut driver = Driver::new(shared.clone(), house.tenant, start());
@@ -221,6 +239,7 @@ impl World {
             from: Some(start()),
             until: Some(at(self.minutes)),
             results,
+            suppressions: simulate::suppressions(&text(self.suppressions.clone())).unwrap(),
             tenant: Some(known.tenant),
             ..Options::default()
         };
@@ -271,8 +290,15 @@ impl Story {
             "action:dispatched" => {
                 let outbox = detail["outboxId"].as_str().unwrap().parse().unwrap();
                 let action = detail["action"].as_str().unwrap().to_owned();
-                self.sent.insert(outbox, (action, detail["request"].take()));
+                let asked = (outbox, (action, detail["request"].take()));
+                let at = (id, row.step_id.clone());
+                self.asked.entry(at).or_default().push_back(asked);
                 detail = Value::Null;
+            }
+            "step:completed" | "step:failed" => {
+                let at = (id, row.step_id.clone());
+                let answered = self.asked.get_mut(&at).and_then(VecDeque::pop_front);
+                self.sent.extend(answered);
             }
             _ => {}
         }
@@ -307,11 +333,11 @@ async fn run_until(driver: &mut Driver, end: DateTime<Utc>) {
 
 async fn insert(c: &mut PgConnection, contact: &Value) {
     sqlx::query(
-        "insert into crm.contacts (id, email, first_name, timezone, tags, last_purchase_date, custom_fields)
-         select ($1 ->> 'id')::uuid, $1 ->> 'email', $1 ->> 'firstName', $1 ->> 'timezone',
+        "insert into crm.contacts (id, email, phone, first_name, timezone, tags, last_purchase_date, custom_fields)
+         select ($1 ->> 'id')::uuid, $1 ->> 'email', $1 ->> 'phone', $1 ->> 'firstName', $1 ->> 'timezone',
                 array(select jsonb_array_elements_text(coalesce($1 -> 'tags', '[]'))),
                 ($1 ->> 'lastPurchaseDate')::timestamptz,
-                $1 - array['id', 'email', 'firstName', 'timezone', 'tags', 'lastPurchaseDate']",
+                $1 - array['id', 'email', 'phone', 'firstName', 'timezone', 'tags', 'lastPurchaseDate']",
     )
     .bind(contact)
     .execute(c)
@@ -327,7 +353,8 @@ async fn happen(c: &mut PgConnection, fact: &Fact) -> Uuid {
              tags = case when $4 ? 'tags' then array(select jsonb_array_elements_text($4 -> 'tags')) else k.tags end,
              last_purchase_date = case when $4 ? 'lastPurchaseDate'
                then ($4 ->> 'lastPurchaseDate')::timestamptz else k.last_purchase_date end,
-             custom_fields = jsonb_strip_nulls(k.custom_fields || ($4 - array['tags', 'lastPurchaseDate']))
+             timezone = coalesce($4 ->> 'timezone', k.timezone),
+             custom_fields = jsonb_strip_nulls(k.custom_fields || ($4 - array['tags', 'lastPurchaseDate', 'timezone']))
            where k.id = $2 and $4 <> '{}' returning 1)
          select count(*) from changed",
     )

@@ -10,3 +10,6 @@ pub mod parallel;
 pub mod random_path;
 pub mod split;
 pub mod wait;
+mod wait_change;
+mod wait_times;
+mod wait_until;
