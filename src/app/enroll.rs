@@ -67,6 +67,7 @@ impl Waypost {
         dry_run: bool,
     ) -> AppResult<Enrolled> {
         let mut tx = self.begin().await?;
+        intake::by_hand(&mut tx).await?;
         let rows = intake::enroll(&mut tx, workflow, &[who], priority).await?;
         if dry_run {
             tx.rollback().await?;
@@ -98,6 +99,7 @@ impl Waypost {
         intake::contacts_of(&mut reader, query, BATCH, async |ids| {
             let who = ids.iter().map(contact).collect::<AppResult<Vec<_>>>()?;
             let mut tx = self.begin().await?;
+            intake::by_hand(&mut tx).await?;
             let rows = intake::enroll(&mut tx, workflow, &who, priority).await?;
             if dry_run {
                 tx.rollback().await?;

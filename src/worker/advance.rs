@@ -76,7 +76,9 @@ impl<'a> Stage<'a> {
         let running: HashSet<Version> = running.into_iter().collect();
         let all = running.iter().chain(listening).copied();
         let programs = shared.programs.get(connection, all).await?;
-        let mut workflows: Vec<i32> = programs.programs.keys().map(|v| v.0).collect();
+        // Of those that cannot be read as well: their reservations are in the ledger all the same.
+        let versions = programs.programs.keys().chain(programs.unreadable.keys());
+        let mut workflows: Vec<i32> = versions.map(|v| v.0).collect();
         workflows.sort_unstable();
         workflows.dedup();
         let standings = rules::standings(connection, &workflows).await?;

@@ -271,3 +271,33 @@ async fn after_a_restore_what_may_have_left_is_unknown_and_an_operator_settles_i
     );
     c.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn suppressions_come_from_arguments_and_files_and_keep_people_out() {
+    let shell = Shell::new("cli_suppressions").await;
+    let file = std::env::temp_dir().join(format!("waypost-list-{}.txt", shell.db.name()));
+    std::fs::write(
+        &file,
+        "a@example.com\n\n  Rival.Test \r\n+49 30 123456\na@example.com\n",
+    )
+    .unwrap();
+    let file = file.to_str().unwrap();
+    let done = shell.json(&["suppressions", "import", file, "--reason", "bounced"]);
+    assert_eq!(done, json!({ "values": 4, "new": 3 }));
+    let added = shell.json(&["suppressions", "add", "b@example.com", "--list", "vip"]);
+    assert_eq!(added, json!({ "values": 1, "new": 1 }));
+    let all = shell.text(&["suppressions", "list"]);
+    for wanted in ["rival.test", "+4930123456", "bounced", "vip", "4 entries"] {
+        assert!(all.contains(wanted), "{wanted}: {all}");
+    }
+    std::fs::write(file, "a@example.com\nno one\n").unwrap();
+    let (code, why) = shell.refused(&["suppressions", "import", file]);
+    assert!(
+        code == 2 && why.contains("lines 1 to 3") && !why.contains("no one"),
+        "{code} {why}"
+    );
+    std::fs::remove_file(file).unwrap();
+    shell.text(&["suppressions", "remove", "A@example.com"]);
+    let (code, _) = shell.refused(&["suppressions", "remove", "a@example.com"]);
+    assert_eq!(code, 1);
+}

@@ -23,6 +23,7 @@ mod parity;
 mod plans;
 mod private_pg;
 mod queries;
+mod refusals;
 mod sql;
 mod testing;
 mod turns;
