@@ -14,7 +14,7 @@ use serde_json::json;
 
 pub use self::places::{Answer, StepMap, Verdict};
 use self::places::{JoinPlace, Place, places};
-use super::{burst::Machine, contact::Contact, program::Program};
+use super::{burst::Machine, contact::Contact, program::Program, steps::limit_of};
 use crate::{
     catalog::action::{Class, Outcome},
     model::{
@@ -397,7 +397,7 @@ fn retime(machine: &mut Machine<'_>, at: usize) {
         Outcome::Park { kind, until, limit } => Some(Park {
             kind,
             until,
-            limit,
+            limit: limit_of(step, limit, since),
             ..park
         }),
         Outcome::Done(_) | Outcome::Choose { .. } => Some(over),

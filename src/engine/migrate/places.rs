@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::Version;
 use crate::model::nearest::did_you_mean;
 
@@ -139,6 +141,8 @@ fn place(
     }
 }
 
-fn config(version: Version<'_>, index: u32) -> Option<&serde_json::Value> {
-    Some(&version.definition.actions.get(index as usize)?.config)
+/// What says how long a wait is.
+fn config(version: Version<'_>, index: u32) -> Option<(&Value, Option<&Value>)> {
+    let step = version.definition.actions.get(index as usize)?;
+    Some((&step.config, step.timeout.as_ref()))
 }
