@@ -140,6 +140,7 @@ pub(super) fn compile(
         return Err(found.0);
     };
     let mut program = Program {
+        sticky: steps.iter().any(|step| step.action.sticky()),
         workflow: definition.id.clone(),
         name: definition
             .name

@@ -402,7 +402,10 @@ fn retime(machine: &mut Machine<'_>, at: usize) {
         }),
         Outcome::Done(_) | Outcome::Choose { .. } => Some(over),
         // It runs anew, and says for itself what is wrong.
-        Outcome::Send { .. } | Outcome::Finish { .. } | Outcome::Fail(_) => None,
+        Outcome::Send { .. }
+        | Outcome::Review { .. }
+        | Outcome::Finish { .. }
+        | Outcome::Fail(_) => None,
     };
     match park {
         Some(park) => machine.park(at, park),

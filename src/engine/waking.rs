@@ -169,6 +169,11 @@ impl Machine<'_> {
                 self.go(at, next.unwrap_or(&step.on_success), seq);
                 self.dirty = true;
             }
+            Waking::Choose { steps, result } => {
+                let seq = self.complete(at, index, step, result);
+                self.go(at, &steps, seq);
+                self.dirty = true;
+            }
             Waking::Fail(failure) => self.fail(at, index, step, failure),
         }
     }

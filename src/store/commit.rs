@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, StoreResult, contacts, contacts::Delta, sql, storable};
+use super::{StoreError, StoreResult, choices, contacts, contacts::Delta, sql, storable};
 use crate::{
     faults::{self, FailPoint},
     model::{
@@ -165,6 +165,7 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
     faults::at(FailPoint::CommitCancelled).await?;
     insert_sends(connection, &batch).await?;
     faults::at(FailPoint::CommitSends).await?;
+    choices::keep(connection, &batch).await?;
     insert_refusals(connection, &batch).await
 }
 

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod branching;
 mod cancelled;
 mod chaos;
 mod cli;

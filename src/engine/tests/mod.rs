@@ -7,6 +7,7 @@ mod fields;
 mod joins;
 mod path;
 pub(in crate::engine) mod properties;
+mod reviews;
 mod triggers;
 mod waits;
 mod waits_moved;

@@ -6,6 +6,7 @@ pub mod delay;
 pub mod end_workflow;
 pub mod go_to;
 pub mod if_else;
+pub mod manual_review;
 pub mod parallel;
 pub mod random_path;
 pub mod split;
