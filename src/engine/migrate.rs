@@ -401,11 +401,8 @@ fn retime(machine: &mut Machine<'_>, at: usize) {
             ..park
         }),
         Outcome::Done(_) | Outcome::Choose { .. } => Some(over),
-        // It runs anew, and says for itself what is wrong.
-        Outcome::Send { .. }
-        | Outcome::Review { .. }
-        | Outcome::Finish { .. }
-        | Outcome::Fail(_) => None,
+        // Whatever else it would do now it does when it runs anew, and says for itself what is wrong.
+        _ => None,
     };
     match park {
         Some(park) => machine.park(at, park),

@@ -15,6 +15,7 @@ pub mod interests;
 pub mod limits;
 pub mod matching;
 pub mod migrate;
+pub mod others;
 pub mod pauses;
 pub mod program;
 mod replies;

@@ -19,6 +19,7 @@ mod fleet;
 mod isolation;
 mod journey;
 mod locks;
+mod others;
 mod outage;
 mod parity;
 mod plans;

@@ -9,7 +9,7 @@ use crate::{
     catalog::parse,
     engine::{
         program::{Numbers, TenantInfo},
-        tests::{Run, properties, set, steps},
+        tests::{Run, generator, properties, set, steps},
     },
     model::transition::{Effect, ReplyOutcome},
 };
@@ -446,15 +446,15 @@ proptest! {
 
     #[test]
     fn moving_to_the_same_steps_in_another_order_changes_no_path(
-        dice in properties::dice(),
-        inputs in properties::inputs(),
+        dice in generator::dice(),
+        inputs in generator::inputs(),
         at in 0usize..12,
         by in 0usize..9,
     ) {
-        let definition = properties::definition(&dice);
+        let definition = generator::definition(&dice);
         let (one, two) = (Made::new(1, &definition), Made::new(2, &turned(&definition, by)));
         let (there, back) = (way(&one, &two, &[]), way(&two, &one, &[]));
-        let fields = json!({ "email": "a@b.c", "score": 3 });
+        let fields = generator::contact(&dice);
         let mut runs = [Run::new(&one.program, fields.clone()), Run::new(&one.program, fields)];
         let mut told = [Vec::new(), Vec::new()];
         for run in &mut runs {
@@ -464,7 +464,7 @@ proptest! {
             for (run, told) in runs.iter_mut().zip(&mut told) {
                 let from = run.entries.len();
                 if let Some(input) = input {
-                    properties::give(run, *input);
+                    generator::give(run, *input);
                 } else {
                     told.extend(news(run, 0));
                 }

@@ -4,9 +4,11 @@ mod actions;
 mod commands;
 mod ends;
 mod fields;
+pub(super) mod generator;
 mod joins;
+mod others;
 mod path;
-pub(in crate::engine) mod properties;
+pub(super) mod properties;
 mod reviews;
 mod triggers;
 mod waits;
@@ -34,12 +36,12 @@ use crate::{
     },
 };
 
-pub(in crate::engine) fn at(text: &str) -> Instant {
+pub(super) fn at(text: &str) -> Instant {
     text.parse().unwrap()
 }
 
 /// Compiles a definition as its author would write it.
-pub(in crate::engine) fn compile(definition: &Value) -> Result<Program, Vec<Problem>> {
+pub(super) fn compile(definition: &Value) -> Result<Program, Vec<Problem>> {
     let text = definition.to_string();
     let source = parse::read(&text, "test.json").unwrap_or_else(|found| panic!("{found:?}"));
     let tenant = TenantInfo {
@@ -56,16 +58,16 @@ pub(in crate::engine) fn compile(definition: &Value) -> Result<Program, Vec<Prob
     )
 }
 
-pub(in crate::engine) fn program(definition: &Value) -> Program {
+pub(super) fn program(definition: &Value) -> Program {
     compile(definition).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 /// A workflow of these steps.
-pub(in crate::engine) fn steps(actions: Value) -> Value {
+pub(super) fn steps(actions: Value) -> Value {
     json!({ "id": "w", "trigger": { "type": "custom.event" }, "actions": actions })
 }
 
-pub(in crate::engine) fn event(kind: &str, data: Value, occurred_at: Instant) -> Event {
+pub(super) fn event(kind: &str, data: Value, occurred_at: Instant) -> Event {
     Event {
         id: Uuid::from_u128(0xE),
         kind: kind.into(),
@@ -79,24 +81,39 @@ pub(in crate::engine) fn event(kind: &str, data: Value, occurred_at: Instant) ->
     }
 }
 
-pub(in crate::engine) const CONTACT: Uuid = Uuid::from_u128(0xC);
+pub(super) const CONTACT: Uuid = Uuid::from_u128(0xC);
+
+/// What befalls the process in which an execution is advanced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mishap {
+    None,
+    /// It dies with what it worked out, before that is committed.
+    LostBeforeCommit,
+    /// It dies as soon as that is committed.
+    LostAfterCommit,
+}
 
 /// One execution under a clock.
-pub(in crate::engine) struct Run<'p> {
-    pub(in crate::engine) program: &'p Program,
-    pub(in crate::engine) ex: Execution,
-    pub(in crate::engine) contact: Contact,
-    pub(in crate::engine) now: Instant,
-    pub(in crate::engine) limits: Burst,
-    /// State goes through JSON between bursts.
-    pub(in crate::engine) reload: bool,
-    pub(in crate::engine) entries: Vec<Entry>,
-    pub(in crate::engine) effects: Vec<Effect>,
-    pub(in crate::engine) last: Option<Transition>,
+pub(super) struct Run<'p> {
+    pub(super) program: &'p Program,
+    pub(super) ex: Execution,
+    pub(super) contact: Contact,
+    pub(super) now: Instant,
+    pub(super) limits: Burst,
+    /// Another process goes on after every commit.
+    pub(super) reload: bool,
+    /// What befalls the process at each burst, by turns and over again; empty: nothing ever.
+    pub(super) mishaps: Vec<Mishap>,
+    /// The version as another process compiled it, which takes over after a mishap.
+    pub(super) other: Option<&'p Program>,
+    bursts: usize,
+    pub(super) entries: Vec<Entry>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) last: Option<Transition>,
 }
 
 impl<'p> Run<'p> {
-    pub(in crate::engine) fn new(program: &'p Program, fields: Value) -> Self {
+    pub(super) fn new(program: &'p Program, fields: Value) -> Self {
         let Value::Object(fields) = fields else {
             panic!("fields are an object")
         };
@@ -126,6 +143,9 @@ impl<'p> Run<'p> {
             now,
             limits: Burst::default(),
             reload: false,
+            mishaps: Vec::new(),
+            other: None,
+            bursts: 0,
             entries: Vec::new(),
             effects: Vec::new(),
             last: None,
@@ -133,12 +153,28 @@ impl<'p> Run<'p> {
     }
 
     /// Gives the machine one input; true: something changed.
-    pub(in crate::engine) fn give(&mut self, input: &Input) -> bool {
-        let contact = &mut self.contact;
+    pub(super) fn give(&mut self, input: &Input) -> bool {
+        let mishap = match self.mishaps.len() {
+            0 => Mishap::None,
+            all => self.mishaps[self.bursts % all],
+        };
+        self.bursts += 1;
+        if mishap == Mishap::LostBeforeCommit {
+            let mut lost = self.contact.clone();
+            advance(
+                self.program,
+                &self.ex,
+                &mut lost,
+                input,
+                self.now,
+                self.limits,
+            );
+            self.start_again();
+        }
         let step = advance(
             self.program,
             &self.ex,
-            contact,
+            &mut self.contact,
             input,
             self.now,
             self.limits,
@@ -151,18 +187,29 @@ impl<'p> Run<'p> {
         self.ex.status = step.status;
         self.ex.due_at = step.due_at;
         self.ex.seq = step.seq;
-        self.ex.state = match self.reload {
-            true => serde_json::from_value(serde_json::to_value(&step.state).unwrap()).unwrap(),
-            false => step.state.clone(),
-        };
+        self.ex.state = step.state.clone();
         self.entries.extend(step.entries.iter().cloned());
         self.effects.extend(step.effects.iter().cloned());
         self.last = Some(step);
+        if self.reload || mishap == Mishap::LostAfterCommit {
+            self.start_again();
+        }
         true
     }
 
+    /// Another process goes on from what was stored.
+    fn start_again(&mut self) {
+        let state = serde_json::to_string(&self.ex.state).unwrap();
+        self.ex.state = serde_json::from_str(&state).unwrap();
+        let fields = serde_json::to_string(&self.contact.fields).unwrap();
+        self.contact = Contact::new(self.contact.id, serde_json::from_str(&fields).unwrap());
+        if let Some(other) = &mut self.other {
+            std::mem::swap(&mut self.program, other);
+        }
+    }
+
     /// Lets the clock have its way until nothing is due.
-    pub(in crate::engine) fn go(&mut self) -> &mut Self {
+    pub(super) fn go(&mut self) -> &mut Self {
         for _ in 0..200_000 {
             if self.ex.due_at.is_none_or(|due| due > self.now) || !self.give(&Input::Time) {
                 return self;
@@ -171,12 +218,12 @@ impl<'p> Run<'p> {
         panic!("it never comes to rest: {:?}", self.ex);
     }
 
-    pub(in crate::engine) fn after(&mut self, span: Duration) -> &mut Self {
+    pub(super) fn after(&mut self, span: Duration) -> &mut Self {
         self.now += span;
         self.go()
     }
 
-    pub(in crate::engine) fn event(&mut self, kind: &str, data: Value) -> bool {
+    pub(super) fn event(&mut self, kind: &str, data: Value) -> bool {
         let event = event(kind, data, self.now);
         let changed = self.give(&Input::Event(event));
         self.go();
@@ -184,23 +231,23 @@ impl<'p> Run<'p> {
     }
 
     /// Sets a field and tells of it, as the CRM does.
-    pub(in crate::engine) fn set(&mut self, field: &str, value: Value) -> bool {
+    pub(super) fn set(&mut self, field: &str, value: Value) -> bool {
         self.contact.set(field, value);
         self.event("contact.field.changed", json!({ "field": field }))
     }
 
-    pub(in crate::engine) fn command(&mut self, command: Command) -> bool {
+    pub(super) fn command(&mut self, command: Command) -> bool {
         let changed = self.give(&Input::Command(command));
         self.go();
         changed
     }
 
-    pub(in crate::engine) fn reply(&mut self, outcome: ReplyOutcome, error: Option<&str>) -> bool {
+    pub(super) fn reply(&mut self, outcome: ReplyOutcome, error: Option<&str>) -> bool {
         let seq = self.sends().last().expect("nothing was sent").seq;
         self.reply_to(seq, outcome, error)
     }
 
-    pub(in crate::engine) fn reply_to(
+    pub(super) fn reply_to(
         &mut self,
         seq: i32,
         outcome: ReplyOutcome,
@@ -217,7 +264,7 @@ impl<'p> Run<'p> {
         changed
     }
 
-    pub(in crate::engine) fn sends(&self) -> Vec<&Send> {
+    pub(super) fn sends(&self) -> Vec<&Send> {
         let sends = self.effects.iter().filter_map(|effect| match effect {
             Effect::Send(send) => Some(send),
             _ => None,
@@ -226,18 +273,18 @@ impl<'p> Run<'p> {
     }
 
     /// History in short: `step:completed wait`, `execution:completed`.
-    pub(in crate::engine) fn story(&self) -> Vec<String> {
+    pub(super) fn story(&self) -> Vec<String> {
         self.entries
             .iter()
             .map(|entry| told(self.program, entry))
             .collect()
     }
 
-    pub(in crate::engine) fn reason(&self) -> Option<&str> {
+    pub(super) fn reason(&self) -> Option<&str> {
         self.last.as_ref()?.reason.as_deref()
     }
 
-    pub(in crate::engine) fn var(&self, name: &str) -> &Value {
+    pub(super) fn var(&self, name: &str) -> &Value {
         &self.ex.state.vars[name]
     }
 }
@@ -255,11 +302,11 @@ fn told(program: &Program, entry: &Entry) -> String {
     }
 }
 
-pub(in crate::engine) fn set(name: &str, value: Value, next: &[&str]) -> Value {
+pub(super) fn set(name: &str, value: Value, next: &[&str]) -> Value {
     json!({ "id": name, "type": "set_variable", "config": { "name": name, "value": value },
             "onSuccess": next })
 }
 
-pub(in crate::engine) fn fields() -> Value {
+pub(super) fn fields() -> Value {
     Value::Object(Map::new())
 }
