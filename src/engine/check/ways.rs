@@ -12,7 +12,7 @@ use crate::catalog::{
     finding::quoted,
 };
 use crate::model::{
-    nearest::did_you_mean,
+    nearest::Neighbours,
     problem::{Problem, join},
     workflow::{Definition, GoalWord, Join, JoinWord, OnAchievement, Step},
 };
@@ -43,6 +43,7 @@ pub struct Steps<'d> {
     /// Where each step works; none where its action does not compile.
     pub classes: Vec<Option<Class>>,
     targets: Vec<Vec<usize>>,
+    neighbours: Neighbours,
 }
 
 impl Resolve for Steps<'_> {
@@ -70,6 +71,7 @@ impl<'d> Steps<'d> {
             steps,
             classes: Vec::new(),
             targets: Vec::new(),
+            neighbours: Neighbours::default(),
         };
         let compiled = steps.iter().map(|step| {
             let action = actions::find(&step.kind).and_then(|e| (e.compile)(step, &this).ok())?;
@@ -96,7 +98,8 @@ impl<'d> Steps<'d> {
     /// The error that an id without a step is.
     #[must_use]
     pub fn unknown(&self, id: &str, path: &str) -> Problem {
-        let near = did_you_mean(id, self.steps.iter().map(|step| &*step.id));
+        let known = self.steps.iter().map(|step| &*step.id);
+        let near = self.neighbours.did_you_mean(id, known);
         let message = format!("no step has the id {}", quoted(id));
         Problem::error(codes::UNKNOWN_STEP, path, message).maybe_hint(near)
     }
