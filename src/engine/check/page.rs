@@ -14,8 +14,11 @@ use super::{Known, check_for};
 use crate::catalog::parse::{self, MAX_BYTES, MAX_STEPS, Source};
 use crate::model::condition::{Condition, ConditionSpec};
 
+/// Gives the codes that it provokes.
+type Show = fn() -> Vec<&'static str>;
+
 /// Codes that no file can show, each with what shows it.
-const ELSEWHERE: &[(&str, fn() -> Vec<&'static str>)] = &[
+const ELSEWHERE: &[(&str, Show)] = &[
     ("too_large", || said(&" ".repeat(MAX_BYTES + 1))),
     ("too_deep", || {
         let deep = format!("{}1{}", "[".repeat(65), "]".repeat(65));
