@@ -8,6 +8,8 @@
 mod arrows;
 #[path = "tidy/catalog.rs"]
 mod catalog;
+#[path = "tidy/features.rs"]
+mod features;
 #[path = "tidy/floors.rs"]
 mod floors;
 #[path = "tidy/papers.rs"]
@@ -54,6 +56,13 @@ fn libraries_and_clocks_stay_on_their_floors() {
             .flat_map(|f| floors::check(&f.path, &f.text))
             .collect(),
     );
+}
+
+#[test]
+fn the_pure_floors_build_alone() {
+    let read = |path| std::fs::read_to_string(path).expect("a file of the package");
+    refuse(features::dependencies(&read("Cargo.toml")));
+    refuse(features::rooms(&read("src/lib.rs")));
 }
 
 #[test]

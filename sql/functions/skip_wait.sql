@@ -9,7 +9,9 @@ declare
   v_scope   text := waypost.enter(v_tenant::text);
   v_run     waypost.runs := waypost.lock_live(v_tenant, skip_wait.execution_id);
 begin
-  if not jsonb_path_exists(v_run.state, '$.b[*].p.k ? (@ == "t" || @ == "c" || @ == "e" || @ == "r")') then
+  -- "pe": its path has ended, and it waits for a goal.
+  if not (v_run.state ? 'pe'
+          or jsonb_path_exists(v_run.state, '$.b[*].p.k ? (@ == "t" || @ == "c" || @ == "e" || @ == "r")')) then
     raise exception using errcode = 'WP013',
       message = format('execution %s is not waiting (%s)', v_run.id, waypost.status_name(v_run.status)),
       hint = 'Only waits can be skipped; an answer from outside cannot.';

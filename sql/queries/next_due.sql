@@ -1,7 +1,7 @@
 -- When a tenant with a clock of its own has something to do next.
 -- used by: store/clock.rs next_due
 -- locks:   none
--- index:   runs_due, sends_due, timers_due
+-- index:   runs_turns, sends_due, timers_due
 select min(at) from (
   (select r.due_at as at from waypost.runs r where r.tenant_id = $1 and r.due_at is not null order by r.due_at limit 1)
   union all

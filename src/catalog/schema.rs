@@ -23,7 +23,14 @@ pub fn schema() -> Value {
         Value::Object(defs) => defs,
         _ => Map::new(),
     };
-    for words in ["WorkflowStatus", "JoinWord", "GoalWord", "Policy"] {
+    for words in [
+        "WorkflowStatus",
+        "JoinWord",
+        "GoalWord",
+        "OnUnmet",
+        "ReplyChannel",
+        "Policy",
+    ] {
         if let Some(def) = defs.get_mut(words) {
             widen(def, &mut Map::new());
         }

@@ -22,6 +22,7 @@ impl Machine<'_> {
     /// Puts a new branch, without forks, on a step.
     pub(super) fn stand(&mut self, step: u32) {
         let id = self.next_branch();
+        self.state.path_ended = None;
         self.state.branches.push(Branch {
             id,
             step,

@@ -32,6 +32,8 @@ pub(super) struct Machine<'a> {
     pub(super) dirty: bool,
     /// The state changed without an entry.
     pub(super) touched: bool,
+    /// An operator says that goals are not waited for any more.
+    pub(super) give_up: bool,
     hold: bool,
 }
 
@@ -55,6 +57,7 @@ impl<'a> Machine<'a> {
             end: None,
             dirty: false,
             touched: false,
+            give_up: false,
             hold: ex.status == Status::Paused,
         }
     }
@@ -80,6 +83,7 @@ impl<'a> Machine<'a> {
                 self.wake_due();
             }
             Input::Event(event) => {
+                self.hear(event);
                 if !self.hold {
                     self.look();
                 }
@@ -122,7 +126,7 @@ impl<'a> Machine<'a> {
                 self.look();
             }
             if self.end.is_none() && self.state.branches.is_empty() {
-                self.finish(Status::Completed, None, Value::Null);
+                self.path_ended();
             }
         }
     }
@@ -193,7 +197,10 @@ impl<'a> Machine<'a> {
             .iter()
             .filter_map(|branch| branch.park.as_ref());
         let times = parks.flat_map(|park| [park.until, park.limit]).flatten();
-        times.chain(self.next_flip()).min()
+        times
+            .chain(self.next_flip())
+            .chain(self.goal_limits())
+            .min()
     }
 
     pub(super) fn tz(&self) -> Tz {

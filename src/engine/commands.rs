@@ -21,7 +21,8 @@ impl Machine<'_> {
             Command::SkipWait => {
                 let over = |kind| !matches!(kind, ParkKind::Reply | ParkKind::Join);
                 let parked = self.parked(|park| over(park.kind));
-                if parked.is_empty() {
+                self.give_up = self.state.path_ended.is_some();
+                if parked.is_empty() && !self.give_up {
                     return None;
                 }
                 self.log(

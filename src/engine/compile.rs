@@ -8,7 +8,10 @@ use super::{
     graph::Graph,
     interests::Interests,
     matching::TriggerProgram,
-    program::{GoalProgram, GoalThen, JoinRule, Numbers, Program, StepProgram, TenantInfo, Watch},
+    program::{
+        GoalProgram, GoalThen, JoinRule, Numbers, Program, StepProgram, TenantInfo, Unmet, Watch,
+    },
+    replies::Replies,
     rules::Rules,
 };
 use crate::{
@@ -25,7 +28,7 @@ use crate::{
         retry::RetryConfig,
         span::Span,
         transition::Policy,
-        workflow::{Definition, Goal, GoalWord, Join, JoinWord, OnAchievement, Step},
+        workflow::{Definition, Goal, GoalWord, Join, JoinWord, OnAchievement, OnUnmet, Step},
     },
 };
 
@@ -167,6 +170,7 @@ pub(super) fn compile(
         goals,
         entry,
         exit: exit.map(Watch::new),
+        replies: settings.stop_on_reply.as_ref().and_then(Replies::of),
         triggers,
         key,
         variables: definition.variables.clone(),
@@ -285,7 +289,24 @@ fn compile_goal(
         id: goal.id.clone(),
         watch: Watch::new(condition),
         then,
+        unmet: found.take(unmet(goal, &path))?,
     })
+}
+
+fn unmet(goal: &Goal, path: &str) -> Result<Unmet, Problem> {
+    let at = format!("{path}.maxWaitDuration");
+    let max = goal.max_wait_duration.as_ref();
+    match (goal.on_unmet, max) {
+        (Some(OnUnmet::Wait), None) => Ok(Unmet::Wait(None)),
+        (Some(OnUnmet::Wait), Some(max)) => Ok(Unmet::Wait(Some(words::span(max, &at)?))),
+        (_, Some(_)) => {
+            let text = "\"maxWaitDuration\" says nothing to a goal that is not waited for";
+            let problem = Problem::error("unused_field", at, text);
+            Err(problem.hint("add \"onUnmet\": \"wait\""))
+        }
+        (Some(OnUnmet::End), None) => Ok(Unmet::End),
+        (Some(OnUnmet::Continue) | None, None) => Ok(Unmet::Continue),
+    }
 }
 
 /// What only the whole can tell: who reads what, what can come round again, which joins belong to a fork.
@@ -311,6 +332,10 @@ fn link(program: &mut Program) {
         .chain(&program.exit);
     for watch in watches {
         watch.condition.reads(&mut waking);
+    }
+    if let Some(replies) = &program.replies {
+        let kinds = replies.kinds().map(str::to_owned);
+        waking.events.extend(kinds);
     }
     reads.union(&waking);
     if let Some(entry) = &program.entry {

@@ -2,9 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{burst::Machine, program::GoalThen};
+use super::{
+    burst::{Machine, to_millis},
+    program::{GoalThen, Unmet},
+};
 use crate::model::{
     execution::{Instant, Status},
+    span::Span,
     transition::{Admission, EntryKind},
 };
 
@@ -99,6 +103,62 @@ impl Machine<'_> {
                 }
             }
         }
+    }
+
+    /// No branch is left: goals that are not met say whether the execution waits for them, and how it ends.
+    pub(super) fn path_ended(&mut self) {
+        let program = self.program;
+        let since = self.state.path_ended.unwrap_or(self.now);
+        let (mut waited, mut left) = (Vec::new(), None);
+        for (index, goal) in (0u32..).zip(&program.goals) {
+            if self.state.goals.contains(&index) {
+                continue;
+            }
+            match goal.unmet {
+                Unmet::Continue => {}
+                Unmet::Wait(max) => waited.push((&*goal.id, self.goal_limit(since, max))),
+                Unmet::End => left = left.or(Some(&*goal.id)),
+            }
+        }
+        let open = |limit: Option<Instant>| limit.is_none_or(|limit| limit > self.now);
+        if !self.give_up && waited.iter().any(|(_, limit)| open(*limit)) {
+            if self.state.path_ended.is_none() {
+                self.state.path_ended = Some(to_millis(since, 0));
+                let goals: Vec<&str> = waited.iter().map(|(id, _)| *id).collect();
+                let mut result = json!({ "goals": goals });
+                if let Some(limit) = waited.iter().filter_map(|(_, limit)| *limit).max() {
+                    result["limit"] = json!(limit);
+                }
+                self.log(-1, EntryKind::Waiting, result);
+            }
+            return;
+        }
+        if let Some(id) = left {
+            let reason = format!("goal_unmet:{id}");
+            return self.finish(Status::Exited, Some(reason), Value::Null);
+        }
+        let unmet: Vec<&str> = waited.into_iter().map(|(id, _)| id).collect();
+        let detail = match unmet.is_empty() {
+            true => Value::Null,
+            false => json!({ "unmet": unmet }),
+        };
+        self.finish(Status::Completed, None, detail);
+    }
+
+    /// Until when a goal is waited for; none: for ever. Whole milliseconds, and never before its time.
+    fn goal_limit(&self, since: Instant, max: Option<Span>) -> Option<Instant> {
+        max.map(|max| to_millis(max.add(since, self.tz()), 999_999))
+    }
+
+    /// When waiting for goals is over, while the execution does nothing else.
+    pub(super) fn goal_limits(&self) -> impl Iterator<Item = Instant> {
+        let goals = (0u32..).zip(&self.program.goals);
+        let open = goals.filter(|(index, _)| !self.state.goals.contains(index));
+        open.filter_map(|(_, goal)| match (goal.unmet, self.state.path_ended) {
+            (Unmet::Wait(max), Some(since)) => self.goal_limit(since, max),
+            _ => None,
+        })
+        .filter(|limit| *limit > self.now)
     }
 
     /// The earliest time at which a goal or the exit conditions can change their answer by the clock.

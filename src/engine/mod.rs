@@ -14,6 +14,7 @@ mod graph;
 pub mod interests;
 pub mod matching;
 pub mod program;
+mod replies;
 pub mod rules;
 pub mod scope;
 pub mod simulate;

@@ -4,7 +4,9 @@ use chrono::Duration;
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
-use super::{graph::Graph, interests::Interests, matching::TriggerProgram, rules::Rules};
+use super::{
+    graph::Graph, interests::Interests, matching::TriggerProgram, replies::Replies, rules::Rules,
+};
 use crate::{
     catalog::action::{Action, Class},
     model::{
@@ -12,6 +14,7 @@ use crate::{
         problem::Problem,
         reads::Reads,
         retry::RetryConfig,
+        span::Span,
         template::Template,
         transition::{Event, Policy},
         workflow::Definition,
@@ -57,6 +60,8 @@ pub struct Program {
     pub entry: Option<Condition>,
     /// When to leave.
     pub exit: Option<Watch>,
+    /// Replies that end an execution.
+    pub replies: Option<Replies>,
     /// What starts it, in order.
     pub triggers: Vec<TriggerProgram>,
     /// Template of the enrollment key; none: the contact or the event's subject.
@@ -133,6 +138,19 @@ pub struct GoalProgram {
     pub watch: Watch,
     /// What then.
     pub then: GoalThen,
+    /// What becomes of an execution that ends its path without it.
+    pub unmet: Unmet,
+}
+
+/// What a goal that is not met does at the end of the path.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Unmet {
+    /// Nothing.
+    Continue,
+    /// The execution waits for it; at most so long, if that is given.
+    Wait(Option<Span>),
+    /// The execution exits.
+    End,
 }
 
 /// What an achieved goal does.

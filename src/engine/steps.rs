@@ -7,9 +7,9 @@ use super::{
     program::StepProgram,
 };
 use crate::{
-    catalog::action::{Done, Failure, Outcome, StepContext},
+    catalog::action::{Class, Done, Failure, Outcome, StepContext},
     model::{
-        execution::{Branch, Park, ParkKind, Status},
+        execution::{Branch, Instant, Park, ParkKind, Status},
         transition::{Effect, EntryKind, Send},
     },
 };
@@ -72,7 +72,9 @@ impl Machine<'_> {
         if let Some(condition) = &step.execute_if
             && !condition.eval(&self.scope(), self.now, self.tz())
         {
-            let seq = self.log(as_step(index), EntryKind::StepSkipped, Value::Null);
+            let (_, trace) = condition.eval_traced(&self.scope(), self.now, self.tz());
+            let result = json!({ "trace": trace });
+            let seq = self.log(as_step(index), EntryKind::StepSkipped, result);
             return self.go(at, &step.on_success, seq);
         }
         match self.with_step(index, step, |cx| step.action.run(cx)) {
@@ -89,6 +91,7 @@ impl Machine<'_> {
                 self.go(at, &steps, seq);
             }
             Outcome::Park { kind, until, limit } => {
+                let limit = self.limit(step, limit);
                 let mut result = Map::new();
                 for (name, time) in [("until", until), ("limit", limit)] {
                     if let Some(time) = time {
@@ -139,6 +142,13 @@ impl Machine<'_> {
             }
             Outcome::Fail(failure) => self.fail(at, index, step, failure),
         }
+    }
+
+    /// The end of a wait: its own, or the step's `timeout` where that comes first.
+    fn limit(&self, step: &StepProgram, own: Option<Instant>) -> Option<Instant> {
+        let most = step.timeout.filter(|_| step.class == Class::Wait);
+        let most = most.and_then(|most| self.now.checked_add_signed(most));
+        [own, most].into_iter().flatten().min()
     }
 
     pub(super) fn park(&mut self, at: usize, mut park: Park) {

@@ -68,6 +68,15 @@ enum Want {
     Template(ValueTemplate),
 }
 
+/// A regular expression under the limits of `matches_regex`: linear in time, bounded in size.
+///
+/// # Errors
+/// What is wrong with it, at no path.
+pub fn pattern(text: &str) -> Result<regex::Regex, Problem> {
+    Wanted::regex(&Value::from(text))
+        .map_err(|(why, hint)| Problem::error("invalid_value", "", why).maybe_hint(hint))
+}
+
 impl Condition {
     /// Compiles, or says everything that is wrong.
     pub fn compile(spec: &ConditionSpec) -> Result<Condition, Vec<Problem>> {

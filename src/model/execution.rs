@@ -152,6 +152,14 @@ pub struct State {
     /// Variants chosen by sticky splits, by step id.
     #[serde(rename = "ch", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub choices: BTreeMap<String, String>,
+    /// When the last branch ended, where goals that are not met keep the execution waiting.
+    #[serde(
+        rename = "pe",
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub path_ended: Option<Instant>,
     /// Depth of the chain of causes that enrolled this execution (loop guard, at most 8).
     #[serde(rename = "d", default, skip_serializing_if = "is_zero")]
     pub depth: u32,

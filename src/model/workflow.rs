@@ -210,6 +210,24 @@ pub struct Goal {
     /// What then. Default `continue`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_achievement: Option<OnAchievement>,
+    /// What becomes of an execution that has come to the end of its path without it. Default `continue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_unmet: Option<OnUnmet>,
+    /// `onUnmet: wait`: how long at most. Default: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_wait_duration: Option<SpanSpec>,
+}
+
+/// What a goal that is not met does at the end of the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnmet {
+    /// The execution completes as usual.
+    Continue,
+    /// The execution waits for it, at most `maxWaitDuration`; then it completes as usual.
+    Wait,
+    /// The execution ends as `exited` with the reason `goal_unmet:<id>`.
+    End,
 }
 
 /// What an achieved goal does.
@@ -262,9 +280,63 @@ pub struct EnrollmentSettings {
     /// Every achieved goal is an exit.
     #[serde(default)]
     pub remove_on_goal_achievement: bool,
+    /// A reply of the contact ends the execution as `exited` with the reason `replied`: true, or the
+    /// channels on which it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_on_reply: Option<StopOnReply>,
     /// Least time from one start to the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub re_enrollment_delay: Option<SpanSpec>,
+}
+
+/// Which replies end an execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum StopOnReply {
+    /// All of them, or none.
+    All(bool),
+    /// Those on these channels.
+    Channels(Vec<ReplyChannel>),
+}
+
+/// Where a person can answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplyChannel {
+    /// `email.replied`.
+    Email,
+    /// `sms.replied`, `sms.received`; MMS among them.
+    Sms,
+    /// `whatsapp.replied`, `whatsapp.received`, and `sms.*` with that channel in its data.
+    Whatsapp,
+    /// `rcs.replied`, `rcs.received`, and `sms.*` with that channel in its data.
+    Rcs,
+    /// `voicemail.received`.
+    Voicemail,
+}
+
+impl ReplyChannel {
+    /// Every channel.
+    pub const ALL: [ReplyChannel; 5] = [
+        ReplyChannel::Email,
+        ReplyChannel::Sms,
+        ReplyChannel::Whatsapp,
+        ReplyChannel::Rcs,
+        ReplyChannel::Voicemail,
+    ];
+
+    /// The channel that an event's data names, in any case.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "email" => Self::Email,
+            "sms" | "mms" => Self::Sms,
+            "whatsapp" => Self::Whatsapp,
+            "rcs" => Self::Rcs,
+            "voicemail" => Self::Voicemail,
+            _ => return None,
+        })
+    }
 }
 
 fn is_false(b: &bool) -> bool {

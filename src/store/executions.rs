@@ -71,6 +71,41 @@ pub async fn claim_due(
     rows.iter().map(claimed).collect()
 }
 
+/// Tenants that one claim by turns looks at: a scan over many that have nothing due stays short.
+const TENANTS_A_TURN: i32 = 1_000;
+
+/// Claims at most `limit` due executions, at most `each` of a tenant, beginning with the tenant after `after`.
+/// Also the tenant after whom the next turn begins; none: all had theirs.
+///
+/// # Errors
+/// Of the database.
+pub async fn claim_turns(
+    connection: &mut PgConnection,
+    except: &[i32],
+    watermark: Instant,
+    limit: i32,
+    after: Option<i32>,
+    each: i32,
+) -> StoreResult<(Vec<Claimed>, Option<i32>)> {
+    let rows = sqlx::query(sql!("claim_turns"))
+        .bind(watermark)
+        .bind(limit)
+        .bind(except)
+        .bind(after.unwrap_or(i32::MIN))
+        .bind(each)
+        .bind(TENANTS_A_TURN)
+        .fetch_all(connection)
+        .await?;
+    let mut next = None;
+    if let Some(row) = rows.last()
+        && (i32::try_from(rows.len()).is_ok_and(|n| n >= limit) || row.try_get("last")?)
+    {
+        next = Some(row.try_get("turn")?);
+    }
+    let due = rows.iter().filter(|row| row.try_get::<Uuid, _>(1).is_ok());
+    Ok((due.map(claimed).collect::<StoreResult<_>>()?, next))
+}
+
 /// Locks the named executions that nobody else holds; `ids` need not be sorted.
 ///
 /// # Errors

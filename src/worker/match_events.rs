@@ -178,6 +178,9 @@ impl Matcher {
                 } else {
                     Round::Worked
                 };
+                // Awaited: a transaction that is only dropped keeps its bucket locks until its connection is used
+                // again, and the next look, on another connection, would find nothing to do.
+                tx.rollback().await?;
                 return Ok((round, Left::default(), false));
             }
             self.passed_over = 0;

@@ -1,6 +1,9 @@
 //! The run loop: due executions and waiting inputs, a batch a transaction. The row locks are the lease.
 
-use std::{collections::HashMap, time::Instant as Monotonic};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Instant as Monotonic,
+};
 
 use chrono::TimeDelta;
 use sqlx::{Acquire, PgConnection, Postgres, Transaction};
@@ -25,6 +28,7 @@ use crate::{
 pub struct Runner {
     shared: Shared,
     watermark: Watermark,
+    turns: Turns,
     /// How often an execution was left for later in a row; a hint that only lengthens its wait.
     put_off: HashMap<Uuid, u32>,
 }
@@ -36,6 +40,7 @@ impl Runner {
         Self {
             shared,
             watermark: Watermark::default(),
+            turns: Turns::default(),
             put_off: HashMap::new(),
         }
     }
@@ -66,10 +71,17 @@ impl Runner {
         let limit = self.shared.settings.batch;
         let from = self.watermark.from(scope);
         let mut tx = connection.begin().await?;
-        let claimed = executions::claim_due(&mut tx, scope, from, limit).await?;
-        let full = i32::try_from(claimed.len()).is_ok_and(|n| n >= limit);
-        self.watermark
-            .saw(&claimed, full && self.shared.settings.max_steps > 1);
+        let mut claimed = self.turns.claim(&mut tx, scope, from, limit).await?;
+        let enough = |claimed: &[Claimed]| i32::try_from(claimed.len()).is_ok_and(|n| n >= limit);
+        let mut full = enough(&claimed);
+        if !full {
+            let oldest = executions::claim_due(&mut tx, scope, from, limit).await?;
+            full = enough(&oldest);
+            self.watermark
+                .saw(&oldest, full && self.shared.settings.max_steps > 1);
+            self.turns.crowded = full;
+            add(&mut claimed, oldest);
+        }
         if claimed.is_empty() {
             return Ok(Round::Idle);
         }
@@ -324,6 +336,51 @@ impl Runner {
         }
         tx.commit().await?;
         Ok(())
+    }
+}
+
+/// Adds what is not there yet: a transaction's own locks do not make it skip a row.
+fn add(claimed: &mut Vec<Claimed>, more: Vec<Claimed>) {
+    if claimed.is_empty() {
+        *claimed = more;
+        return;
+    }
+    let known: HashSet<Uuid> = claimed.iter().map(|c| c.execution.id).collect();
+    claimed.extend(
+        more.into_iter()
+            .filter(|c| !known.contains(&c.execution.id)),
+    );
+}
+
+/// Whose turn it is. As long as claims by time come back short, nobody waits and nobody takes turns.
+#[derive(Debug, Default)]
+struct Turns {
+    /// More was due than a claim takes.
+    crowded: bool,
+    /// The tenant that had the last turn.
+    after: Option<i32>,
+}
+
+impl Turns {
+    /// A tenant's turn.
+    const EACH: i32 = 50;
+
+    /// While there is more to do than a claim takes: the next tenants' oldest, a few of each.
+    async fn claim(
+        &mut self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        from: Instant,
+        limit: i32,
+    ) -> StoreResult<Vec<Claimed>> {
+        let (true, Scope::Everyone { except }) = (self.crowded, scope) else {
+            return Ok(Vec::new());
+        };
+        let (claimed, after) =
+            executions::claim_turns(connection, except, from, limit, self.after, Self::EACH)
+                .await?;
+        self.after = after;
+        Ok(claimed)
     }
 }
 

@@ -23,4 +23,5 @@ mod private_pg;
 mod queries;
 mod sql;
 mod testing;
+mod turns;
 mod verify;

@@ -186,6 +186,7 @@ pub fn normalise(definition: &mut Value) {
     });
     each(root.get_mut("goals"), |goal| {
         lower(goal.get_mut("onAchievement"));
+        lower(goal.get_mut("onUnmet"));
         if let Some(Value::Object(on)) = goal.get_mut("onAchievement") {
             on.retain(|_, value| !value.is_null());
             lower(on.get_mut("action"));
@@ -195,6 +196,9 @@ pub fn normalise(definition: &mut Value) {
     each(root.get_mut("enrollmentSettings"), |settings| {
         conditions(settings.get_mut("entryConditions"));
         conditions(settings.get_mut("exitConditions"));
+        if let Some(Value::Array(channels)) = settings.get_mut("stopOnReply") {
+            channels.iter_mut().for_each(|channel| lower(Some(channel)));
+        }
     });
 }
 

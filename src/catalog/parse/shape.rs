@@ -33,6 +33,8 @@ pub enum Shape {
     Object(&'static [Field]),
     /// Text is looked at as the first, all else as the second.
     TextOr(&'static Shape, &'static Shape),
+    /// True, false, or this.
+    BoolOr(&'static Shape),
 }
 
 /// One field of an object.
@@ -133,6 +135,8 @@ pub const GOAL: &[Field] = &[
     may("name", &Shape::Text),
     must("conditions", &Shape::Map),
     may("onAchievement", &ON_ACHIEVEMENT),
+    may("onUnmet", &Shape::Word(&["continue", "wait", "end"])),
+    may("maxWaitDuration", &SPAN),
 ];
 
 const GOAL_WORD: Shape = Shape::Word(&["continue", "exit", "goto"]);
@@ -149,8 +153,17 @@ pub const ENROLLMENT: &[Field] = &[
     may("entryConditions", &Shape::Map),
     may("exitConditions", &Shape::Map),
     may("removeOnGoalAchievement", &Shape::Bool),
+    may("stopOnReply", &STOP_ON_REPLY),
     may("reEnrollmentDelay", &SPAN),
 ];
+
+const STOP_ON_REPLY: Shape = Shape::BoolOr(&Shape::List(&Shape::Word(&[
+    "email",
+    "sms",
+    "whatsapp",
+    "rcs",
+    "voicemail",
+])));
 
 /// All problems of a definition's shape.
 #[must_use]
@@ -256,6 +269,8 @@ impl Walk {
                 self.wrong("expected a list, found text".to_owned()).hint = Some(hint);
             }
             (Shape::List(_), _) => self.wanted("a list", value),
+            (Shape::BoolOr(_), Value::Bool(_)) => {}
+            (Shape::BoolOr(other), _) => self.value(other, value),
             (Shape::TextOr(text, _), Value::String(_)) => self.value(text, value),
             (Shape::TextOr(_, other), _) => self.value(other, value),
             (Shape::Object(fields), Value::Object(members)) => {

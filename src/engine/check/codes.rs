@@ -192,7 +192,7 @@ const COMPILING: &[(&str, &str)] = &[
     ("no_steps", "A workflow needs at least one step."),
     (
         "duplicate_branch",
-        "Two branches of one split have the same id.",
+        "Two branches of one step have the same id.",
     ),
     (
         "invalid_date",

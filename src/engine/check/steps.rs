@@ -106,13 +106,17 @@ fn unused(step: &Step, class: Option<Class>, path: &str, found: &mut Vec<Problem
         say("onUnknown", message, None);
     }
     if step.on_timeout.is_some() {
-        let limited = step.config.get("maxWaitDuration").is_some();
+        let limited = step.timeout.is_some() || step.config.get("maxWaitDuration").is_some();
         if class != Class::Wait {
             let message = format!("only waits time out; this is a step of type {}", step.kind);
             say("onTimeout", message, outside.then_some("use onFailure"));
         } else if !limited {
             let message = "this wait never times out".to_owned();
-            say("onTimeout", message, Some("give config.maxWaitDuration"));
+            say(
+                "onTimeout",
+                message,
+                Some("give timeout or config.maxWaitDuration"),
+            );
         }
     }
 }

@@ -32,6 +32,7 @@ const LISTS: &[&str] = &[
     "branches",
     "defaultBranch",
     "falseBranch",
+    "noneBranch",
     "trueBranch",
 ];
 

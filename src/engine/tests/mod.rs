@@ -2,11 +2,14 @@
 
 mod actions;
 mod commands;
+mod ends;
+mod fields;
 mod joins;
 mod path;
 mod properties;
 mod triggers;
 mod watches;
+mod ways;
 
 use chrono::Duration;
 use serde_json::{Map, Value, json};

@@ -102,7 +102,7 @@ impl Wanted {
         }
     }
 
-    fn regex(value: &Value) -> Result<Regex, Refusal> {
+    pub(super) fn regex(value: &Value) -> Result<Regex, Refusal> {
         let Value::String(pattern) = value else {
             return refuse(
                 "the pattern is no text",

@@ -134,6 +134,19 @@ fn step(dice: &mut Dice, case: usize, i: usize, steps: usize, second: bool) -> V
                              "maxWaitDuration": most }),
             )
         }
+        15 if dice.once_in(2) => {
+            let branches: Vec<Value> = (0..2)
+                .map(|n| {
+                    json!({ "id": format!("b{n}"), "condition": condition(dice, case, 1),
+                            "actions": onward(dice, i, steps) })
+                })
+                .collect();
+            let none = onward(dice, i, steps);
+            (
+                "if_else",
+                json!({ "branches": branches, "noneBranch": none }),
+            )
+        }
         15 | 16 => {
             let (yes, no) = (onward(dice, i, steps), onward(dice, i, steps));
             (
@@ -172,6 +185,9 @@ fn step(dice: &mut Dice, case: usize, i: usize, steps: usize, second: bool) -> V
     if !matches!(kind, "if_else" | "split" | "random_path") {
         step["onSuccess"] = onward(dice, i, steps);
     }
+    if matches!(kind, "wait" | "delay") && dice.once_in(5) {
+        step["timeout"] = json!({ "amount": 1 + dice.below(20), "unit": "hours" });
+    }
     if kind == "wait" && dice.once_in(2) {
         step["onTimeout"] = onward(dice, i, steps);
     }
@@ -208,6 +224,9 @@ fn settings(dice: &mut Dice, case: usize) -> Value {
     if dice.once_in(4) {
         settings["reEnrollmentDelay"] = json!({ "amount": 1 + dice.below(30), "unit": "hours" });
     }
+    if dice.once_in(5) {
+        settings["stopOnReply"] = dice.of(&[json!(true), json!(["sms"])]).clone();
+    }
     settings["removeOnGoalAchievement"] = json!(dice.once_in(6));
     settings
 }
@@ -239,7 +258,17 @@ fn definition(dice: &mut Dice, case: usize, second: bool) -> Option<Value> {
             let step = format!("s{}", dice.below(steps));
             let goto = json!({ "action": "goto", "stepId": step });
             let then = dice.of(&[json!("continue"), json!("exit"), goto]).clone();
-            json!({ "id": format!("g{n}"), "conditions": condition(dice, case, 1), "onAchievement": then })
+            let mut goal = json!({ "id": format!("g{n}"), "conditions": condition(dice, case, 1), "onAchievement": then });
+            match dice.below(6) {
+                0 => goal["onUnmet"] = json!("end"),
+                1 => {
+                    goal["onUnmet"] = json!("wait");
+                    goal["maxWaitDuration"] = json!({ "amount": 1 + dice.below(3), "unit": "days" });
+                }
+                2 => goal["onUnmet"] = json!("wait"),
+                _ => {}
+            }
+            goal
         })
         .collect();
     whole["goals"] = json!(goals);
@@ -292,8 +321,15 @@ fn history(dice: &mut Dice, world: &mut World, case: usize, n: usize) {
         let minute = 60 * hour as i64;
         let form = match i {
             0 => "form",
-            _ => *dice.of(&["form", "form", "other", "none", "none", "none"]),
+            _ => *dice.of(&["form", "form", "other", "none", "none", "none", "reply"]),
         };
+        if form == "reply" {
+            let kind = *dice.of(&["email.replied", "sms.received"]);
+            world
+                .facts
+                .push(fact(minute, who, kind, json!({ "text": "yes" }), json!({})));
+            continue;
+        }
         if form != "none" {
             let order = *dice.of(&["o1", "o2", "o3"]);
             let data = json!({ "formId": own(case, form), "order": order });

@@ -1,6 +1,7 @@
 //! Actions that decide where and when the path goes on.
 
 mod choice;
+mod conditional;
 pub mod delay;
 pub mod end_workflow;
 pub mod go_to;

@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::choice;
+use super::{
+    choice,
+    conditional::{self, ConditionalBranch, FirstOf},
+};
 use crate::{
     catalog::{
         action::{Action, ActionEntry, Class, Outcome, Resolve, StepContext},
         words::{self, Problems},
     },
-    model::{condition::Condition, problem::Problem, reads::Reads, workflow::Step},
+    model::{problem::Problem, workflow::Step},
 };
 
 /// Divides contacts by percentage (an A/B test) or by conditions.
@@ -78,22 +81,6 @@ pub enum VariantKind {
     Holdout,
 }
 
-/// One branch of a conditional split.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ConditionalBranch {
-    /// Its name within the split.
-    pub id: String,
-    /// For people.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// A condition group or leaf.
-    pub condition: Value,
-    /// Next steps. Empty: the branch ends.
-    #[serde(default)]
-    pub actions: Vec<String>,
-}
-
 /// The row of the table.
 pub const ENTRY: ActionEntry = ActionEntry {
     kind: "split",
@@ -151,12 +138,7 @@ fn by_percentage(config: Split, resolve: &dyn Resolve, found: &mut Problems) -> 
             ));
         }
         if !ids.insert(variant.id.clone()) {
-            let text = format!("two branches have the id \"{}\"", variant.id);
-            found.0.push(Problem::error(
-                "duplicate_branch",
-                format!("{path}.id"),
-                text,
-            ));
+            found.0.push(conditional::duplicate(&variant.id, &path));
         }
         total += variant.percentage;
         let steps = found.steps(&variant.actions, &format!("{path}.actions"), resolve);
@@ -185,35 +167,22 @@ fn by_percentage(config: Split, resolve: &dyn Resolve, found: &mut Problems) -> 
     }
 }
 
-fn by_condition(config: Split, resolve: &dyn Resolve, found: &mut Problems) -> ByCondition {
-    let mut ids = BTreeSet::new();
-    let mut branches = Vec::new();
-    for (i, branch) in config.conditional_branches.into_iter().enumerate() {
-        let path = format!("config.conditionalBranches[{i}]");
-        if !ids.insert(branch.id.clone()) {
-            let text = format!("two branches have the id \"{}\"", branch.id);
-            found.0.push(Problem::error(
-                "duplicate_branch",
-                format!("{path}.id"),
-                text,
-            ));
-        }
-        let steps = found.steps(&branch.actions, &format!("{path}.actions"), resolve);
-        let condition = words::condition(&branch.condition, &format!("{path}.condition"));
-        if let Some(condition) = found.take(condition) {
-            branches.push((branch.id, condition, steps));
-        }
-    }
-    if ids.is_empty() {
-        let path = "config.conditionalBranches";
-        found.0.push(Problem::error(
-            "missing_field",
-            path,
-            "a conditional split has branches",
-        ));
+fn by_condition(config: Split, resolve: &dyn Resolve, found: &mut Problems) -> FirstOf {
+    let path = "config.conditionalBranches";
+    if config.conditional_branches.is_empty() {
+        let text = "a conditional split has branches";
+        found.0.push(Problem::error("missing_field", path, text));
     }
     let default = found.steps(&config.default_branch, "config.defaultBranch", resolve);
-    ByCondition { branches, default }
+    let names = ("default", "variant");
+    FirstOf::compile(
+        config.conditional_branches,
+        path,
+        default,
+        names,
+        resolve,
+        found,
+    )
 }
 
 #[derive(Debug)]
@@ -260,47 +229,6 @@ impl Action for ByPercentage {
             .flat_map(|variant| &variant.steps)
             .copied()
             .collect()
-    }
-
-    fn class(&self) -> Class {
-        Class::Flow
-    }
-}
-
-#[derive(Debug)]
-struct ByCondition {
-    branches: Vec<(String, Condition, Vec<u32>)>,
-    default: Vec<u32>,
-}
-
-impl Action for ByCondition {
-    fn run(&self, cx: &StepContext<'_>) -> Outcome {
-        let mut traces = Vec::new();
-        let taken = self.branches.iter().find(|(id, condition, _)| {
-            let (holds, trace) = condition.eval_traced(cx.scope, cx.now, cx.tz);
-            traces.push(json!({ "branch": id, "trace": trace }));
-            holds
-        });
-        let (id, steps) = match taken {
-            Some((id, _, steps)) => (&**id, steps),
-            None => ("default", &self.default),
-        };
-        Outcome::Choose {
-            steps: steps.clone(),
-            variant: None,
-            result: json!({ "variant": id, "traces": traces }),
-        }
-    }
-
-    fn reads(&self, reads: &mut Reads) {
-        self.branches
-            .iter()
-            .for_each(|(_, condition, _)| condition.reads(reads));
-    }
-
-    fn targets(&self) -> Vec<u32> {
-        let branches = self.branches.iter().flat_map(|(_, _, steps)| steps);
-        branches.chain(&self.default).copied().collect()
     }
 
     fn class(&self) -> Class {
