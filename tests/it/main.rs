@@ -3,6 +3,7 @@
 
 mod support;
 
+mod backtest;
 mod cancelled;
 mod chaos;
 mod cli;
@@ -11,14 +12,18 @@ mod cli_serve;
 mod definitions;
 mod demo;
 mod docs;
+mod doubts;
 mod enrolment;
 mod fleet;
+mod fuzz;
 mod isolation;
 mod journey;
+mod limits;
 mod locks;
 mod outage;
 mod parity;
 mod plans;
+mod population;
 mod private_pg;
 mod queries;
 mod sql;

@@ -1,5 +1,6 @@
 //! The checker: what is wrong with a definition that reads well.
 
+pub mod at_entry;
 pub mod codes;
 pub mod flow;
 mod ids;
