@@ -67,9 +67,9 @@ async fn what_cannot_work_fails_its_step_with_an_error_and_its_neighbour_runs() 
         ("far-date", wait("{{ contact.lastName }}"), "invalid_date"),
         (
             "decimal",
-            json!({"id": "a", "type": "update_variable", "config": {"name": "big", "operation": "multiply",
-                "value": "{{ vars.big }}"}}),
-            "",
+            json!({"id": "a", "type": "math", "config": {"operation": "multiply",
+                "operands": ["{{ vars.big }}", "{{ vars.big }}"]}}),
+            "overflow",
         ),
     ];
     let house = House::new("limits").await;

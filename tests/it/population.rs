@@ -41,6 +41,14 @@ fn most_memory() -> Option<u64> {
     Some(kib / 1024)
 }
 
+/// Time that this process has computed: others on the machine do not count. None where the system does not tell.
+fn computed() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(ticks * 10))
+}
+
 #[test]
 fn a_population_goes_through_eighteen_months_in_half_a_minute() {
     let contacts: String = (0..CONTACTS)
@@ -74,7 +82,7 @@ fn a_population_goes_through_eighteen_months_in_half_a_minute() {
     let mut rows = 0_u64;
     let simulation = Simulation::new(&programs, contacts, Options::default(), |_| rows += 1);
     let summary = simulation.run(events);
-    let took = begun.elapsed();
+    let took = computed().unwrap_or_else(|| begun.elapsed());
     println!("{rows} rows in {took:?}, {:?} MiB", most_memory());
     assert!(summary.total_enrollments > 20_000, "{summary:?}");
     assert_eq!(

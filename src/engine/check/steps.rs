@@ -59,8 +59,7 @@ pub fn check(
             None if names::ACTIONS.contains(&&*step.kind) => {
                 let message = format!("this version of Waypost has no action {} yet", step.kind);
                 let at = format!("{path}.type");
-                let kinds: Vec<_> = actions::ALL.iter().map(|entry| entry.kind).collect();
-                let hint = format!("it has {}", kinds.join(", "));
+                let hint = "waypost catalog lists those that it has";
                 found.push(Problem::error(codes::UNKNOWN_ACTION, at, message).hint(hint));
             }
             None => {} // the compiler names the nearest
