@@ -1,12 +1,12 @@
--- The enrollment rules, all in one place and set-based: workflow active and within dates,
--- contact there, live key free, limit, window and delay. One result row for each item, by its ordinal.
+-- The enrollment rules, all in one place and set-based: workflow active, within dates and not in a pause, contact there
+-- and not suppressed, live key free, limit, window and delay. One result row for each item, by its ordinal.
 -- A refusal leaves a row in blocks; `duplicate` carries the live execution's id.
 -- Arguments are arrays of one length; p_key null: the workflow's own rule; p_source: the event or enrolment that the id
 -- derives from; p_event: the envelope kept in the state; p_limit...: a trigger's rate limit over the same ledger.
 -- Called by: enroll, enroll_many (as owner, in the app's transaction), the matcher (as worker).
 -- Locks: ledger rows, then live keys, each by (bucket, contact): no circle with other callers.
--- Index: enrollments_pk, runs_live_uq, the contact mapping's own.
--- needs: bucket_of, home_bucket, assemble_id, millis, span_shift, zone_or, new_id
+-- Index: enrollments_pk, runs_live_uq, suppressed_pk, the contact mapping's own.
+-- needs: bucket_of, home_bucket, assemble_id, millis, span_shift, zone_or, new_id, key_at, suppression_of, limit_numbers
 create or replace function waypost.enroll_batch(
   p_tenant        int,
   p_workflow      int[],
@@ -25,11 +25,13 @@ create or replace function waypost.enroll_batch(
 language plpgsql volatile set search_path = ''
   -- Index probes only, whatever the statistics of tables not analysed since they grew may say.
   set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+  set timezone = 'UTC'                     -- of the times among the numbers
 as $$
 #variable_conflict use_column
 declare
   v_tenant    text;
   v_zone      text;
+  v_suppresses boolean;                    -- the tenant suppresses anybody at all
   v_bucket    smallint[];
   v_version   int[];
   v_priority  int[];
@@ -42,38 +44,52 @@ declare
   v_new       uuid[] := '{}';
   v_added     uuid[];
 begin
-  select t.name, t.timezone into v_tenant, v_zone from waypost.tenants t where t.id = p_tenant;
+  select t.name, t.timezone,
+         exists (select from waypost.suppressed s where s.bucket = waypost.home_bucket(p_tenant) and s.tenant_id = p_tenant)
+    into v_tenant, v_zone, v_suppresses
+  from waypost.tenants t where t.id = p_tenant;
 
   select array_agg(x.b order by x.o), array_agg(x.version order by x.o), array_agg(x.priority order by x.o),
          array_agg(case when x.allow_multiple then x.k || ':' || x.s::text else x.k end order by x.o),
          array_agg(waypost.assemble_id(waypost.millis(coalesce(x.at, p_now)), x.b,
            sha256(convert_to(concat_ws(E'\x1f', v_tenant, x.slug, x.c, x.k, x.s), 'UTF8'))) order by x.o),
-         array_agg(x.reason order by x.o), array_agg(null::jsonb order by x.o),
-         array_agg(case when x.reason is null and x.ledger
+         array_agg(coalesce(x.reason, case when x.suppressed is not null then 'suppressed' end) order by x.o),
+         array_agg(case x.reason
+                     when 'workflow_not_started' then jsonb_build_object('startsAt', x.starts_at)
+                     when 'workflow_ended' then jsonb_build_object('endsAt', x.ends_at)
+                     when 'paused_dates' then jsonb_build_object('until',
+                       (select upper(r) from unnest(x.pauses) r where p_now <@ r))
+                     else case when x.reason is null then x.suppressed end
+                   end order by x.o),
+         array_agg(case when x.reason is null and x.suppressed is null and x.ledger
                         then row_number else 0 end::int order by x.o),
          array_agg(x.timezone order by x.o)
     into v_bucket, v_version, v_priority, v_live, v_id, v_reason, v_detail, v_pass, v_local
   from (
-    select i.o, i.c, i.at, w.slug, w.version, w.allow_multiple, c.timezone,
+    select i.o, i.c, i.at, w.slug, w.version, w.allow_multiple, w.starts_at, w.ends_at, w.pauses, c.timezone,
            coalesce(waypost.bucket_of(p_tenant, i.c), waypost.home_bucket(p_tenant)) as b,
            coalesce(i.s, waypost.new_id()) as s,
-           coalesce(i.k, i.e -> 'data' #>> w.key_path, i.c::text) as k,
+           coalesce(i.k, waypost.key_at(i.e -> 'data', w.key_path), i.c::text) as k,
            coalesce(i.p, w.priority, 0) as priority,
            coalesce(w.needs_ledger, false) or i.l is not null as ledger,
            row_number() over (partition by i.c, i.w, w.needs_ledger or i.l is not null order by i.o),
+           case when v_suppresses
+                then waypost.suppression_of(p_tenant, w.suppression_lists, c.id, c.email, c.phone, p_now)
+           end as suppressed,
            case
              when w.id is null then 'unknown_workflow'
              when w.status <> 'active' then 'workflow_' || w.status
              when w.version is null then 'workflow_unpublished'
              when p_now < w.starts_at then 'workflow_not_started'
              when p_now >= w.ends_at then 'workflow_ended'
+             when p_now <@ w.pauses then 'paused_dates'
              when c.id is null then 'unknown_contact'
              when i.k is null and w.key_required then 'key_required'
            end as reason
     from unnest(p_workflow, p_contact, p_key, p_source, p_at, p_event, p_priority, coalesce(p_limit, '{}'))
          with ordinality i(w, c, k, s, at, e, p, l, o)
     left join waypost.workflows w on w.id = i.w and w.tenant_id = p_tenant
-    left join lateral (select k.id, k.timezone from waypost.contacts k
+    left join lateral (select k.id, k.timezone, k.email, k.phone from waypost.contacts k
                        where k.tenant = v_tenant and k.id = i.c limit 1) c on true
     where i.o <= cardinality(p_workflow)) x;
 
@@ -104,14 +120,15 @@ begin
         select u.o, u.reason, u.detail, case
             when u.pass is distinct from v_turn or u.reason is not null or r.held then null
             when w.limit_count is not null and r.in_window >= w.limit_count then
-              jsonb_build_object('reason', 'enrollment_limit', 'detail', jsonb_build_object(
-                'limit', w.limit_count, 'count', r.in_window, 'amount', w.limit_amount, 'unit', w.limit_unit))
+              jsonb_build_object('reason', 'enrollment_limit', 'detail', waypost.limit_numbers(
+                w.limit_count, r.in_window, w.limit_amount, w.limit_unit, r.starts, r.zone))
             when w.reenroll_amount is not null and r.ready_at > p_now then
               jsonb_build_object('reason', 're_enrollment_delay', 'detail', jsonb_build_object(
-                'lastStart', r.last_start, 'until', r.ready_at))
+                'lastStart', r.last_start, 'nextAt', r.ready_at,
+                'delay', jsonb_build_object('amount', w.reenroll_amount, 'unit', w.reenroll_unit)))
             when u.l is not null and r.in_rate >= u.l then
-              jsonb_build_object('reason', 'rate_limited', 'detail', jsonb_build_object(
-                'limit', u.l, 'count', r.in_rate, 'amount', u.la, 'unit', u.lu))
+              jsonb_build_object('reason', 'rate_limited', 'detail', waypost.limit_numbers(
+                u.l, r.in_rate, u.la, u.lu, r.starts, r.zone))
           end as verdict
         from unnest(v_bucket, p_contact, p_workflow, v_live, v_pass, v_reason, v_detail, v_local,
                     coalesce(p_limit, '{}'), coalesce(p_limit_amount, '{}'), coalesce(p_limit_unit, '{}'))
@@ -123,7 +140,7 @@ begin
                    or s.at > waypost.span_shift(p_now, -w.limit_amount, w.limit_unit, z.name)) as in_window,
                  count(s.at) filter (where u.la is null
                    or s.at > waypost.span_shift(p_now, -u.la, u.lu, z.name)) as in_rate,
-                 max(s.at) as last_start,
+                 array_agg(s.at) as starts, min(z.name) as zone, max(s.at) as last_start,
                  waypost.span_shift(max(s.at), w.reenroll_amount, w.reenroll_unit, min(z.name)) as ready_at
           from (select waypost.zone_or(u.zone, v_zone) as name) z,
                lateral (select unnest(e.starts) as at, false as held

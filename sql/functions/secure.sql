@@ -13,11 +13,12 @@ declare
   v_pure     text[] := array['bucket_of', 'home_bucket', 'bucket_in', 'assemble_id', 'derive_id', 'outbox_id', 'new_id',
     'millis', 'current_tenant', 'current_tenant_id', 'tenant_number', 'require_tenant', 'isolation', 'now', 'contact_id',
     'zone_or', 'local_instant', 'span_shift', 'entry_name', 'status_name', 'outbox_state_name', 'policy_name',
-    'from_millis', 'execution_state', 'proportion_p_value'];
+    'from_millis', 'execution_state', 'proportion_p_value', 'key_at', 'limit_numbers', 'suppression_kind',
+    'suppression_value', 'refused_at_start'];
   v_public   text[] := array['emit', 'emit_batch', 'enroll', 'enroll_many', 'cancel', 'pause', 'resume', 'retry',
-    'skip_wait', 'move', 'explain'];
+    'skip_wait', 'move', 'explain', 'suppress', 'suppress_many', 'unsuppress'];
   v_inside   text[] := array['enroll_batch', 'ring', 'plan_timers', 'lock_contacts', 'write_contacts', 'add_notes',
-    'reads_event', 'cancel_executions', 'advance_clock'];
+    'reads_event', 'cancel_executions', 'advance_clock', 'suppression_of'];
 begin
   if (select pg_catalog.pg_get_userbyid(n.nspowner) from pg_catalog.pg_namespace n where n.nspname = 'waypost')
      <> 'waypost_owner' then

@@ -1,5 +1,5 @@
 -- A rule that reads past starts was published: the ledger is filled from the executions there are.
--- used by: store/workflows.rs publish
+-- used by: store/rules.rs publish
 -- locks:   the ledger rows it writes
 -- index:   none: executions of the workflow are read whole, once
 insert into waypost.enrollments (bucket, tenant_id, contact_id, workflow_id, starts)
@@ -12,7 +12,7 @@ select s.bucket, s.tenant_id, s.contact_id, s.workflow_id, array_agg(s.at order 
                 union all
                 select f.bucket, f.tenant_id, f.contact_id, f.workflow_id, f.enrolled_at
                   from waypost.finished f
-                 where f.tenant_id = $1 and f.workflow_id = $2 and f.reason is distinct from 'entry_conditions') x) s
+                 where f.tenant_id = $1 and f.workflow_id = $2 and not waypost.refused_at_start(f.reason)) x) s
  where s.n <= $3
  group by s.bucket, s.tenant_id, s.contact_id, s.workflow_id
  order by s.bucket, s.contact_id

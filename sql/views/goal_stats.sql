@@ -1,12 +1,13 @@
 -- Figures of each goal
 -- Called by: people, reports, the demo. Index: none, it reads executions and history whole.
 -- Goals of the published version and all that were ever achieved.
+-- needs: refused_at_start
 create or replace view waypost.goal_stats with (security_invoker = true) as
 with enrolled as (
   select r.bucket, r.id, r.workflow_id, r.version, r.contact_id, r.enrolled_at from waypost.runs r
   union all
   select f.bucket, f.id, f.workflow_id, f.version, f.contact_id, f.enrolled_at from waypost.finished f
-  where f.reason is distinct from 'entry_conditions'),
+  where not waypost.refused_at_start(f.reason)),
 achieved as (
   select e.workflow_id, v.goals[u.goal + 1] as goal_id, e.contact_id, b.at - e.enrolled_at as took
   from waypost.bursts b, lateral unnest(b.steps, b.kinds) u(goal, kind), enrolled e, waypost.versions v

@@ -1,11 +1,12 @@
 -- How far executions came, step by step
 -- Called by: people, reports, the demo. Index: none, it reads executions and history whole.
+-- needs: refused_at_start
 create or replace view waypost.step_funnel with (security_invoker = true) as
 with enrolled as (
   select r.bucket, r.id, r.workflow_id, r.version from waypost.runs r
   union all
   select f.bucket, f.id, f.workflow_id, f.version from waypost.finished f
-  where f.reason is distinct from 'entry_conditions'),
+  where not waypost.refused_at_start(f.reason)),
 entries as (
   select e.workflow_id, e.version, u.step, e.id, u.kind
   from enrolled e

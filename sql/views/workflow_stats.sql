@@ -1,6 +1,7 @@
 -- Figures of each workflow
 -- Called by: people, reports, the demo. Index: none, it reads executions and history whole.
--- An execution that its entry conditions refused does not count as an enrolment.
+-- An execution that its first burst refused does not count as an enrolment.
+-- needs: refused_at_start
 create or replace view waypost.workflow_stats with (security_invoker = true) as
 select t.name as tenant, w.slug as workflow, w.name, w.status, w.version,
        coalesce(e.total, 0) as total_enrollments, coalesce(e.active, 0) as active_enrollments,
@@ -17,7 +18,7 @@ left join (select x.workflow_id, count(*) as total, count(*) filter (where x.sta
            from (select r.workflow_id, r.status, r.enrolled_at, null::timestamptz as finished_at from waypost.runs r
                  union all
                  select f.workflow_id, f.status, f.enrolled_at, f.finished_at from waypost.finished f
-                 where f.reason is distinct from 'entry_conditions') x
+                 where not waypost.refused_at_start(f.reason)) x
            group by x.workflow_id) e on e.workflow_id = w.id
 left join (select b.workflow_id, count(*) as blocked from waypost.blocks b where b.reason <> 'duplicate'
            group by b.workflow_id) b on b.workflow_id = w.id

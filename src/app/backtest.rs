@@ -188,6 +188,7 @@ impl Waypost {
             seed: 0,
             tenant: Some(tenant.id),
             results: past.results,
+            ..Options::default()
         };
         let mut ways: HashMap<Uuid, RealPath> = HashMap::new();
         let programs = [program];
@@ -313,7 +314,8 @@ fn approximated(gone: usize) -> Vec<String> {
         "contacts are as they are now, with the changes that the log tells undone; changes that nobody \
          listened to then are not in it"
             .to_owned(),
-        "executions and enrollments from before the window are not known, nor are those made by hand".to_owned(),
+        "executions and enrollments from before the window are not known, nor are those made by hand, nor \
+         suppression lists".to_owned(),
         "timers fired as they did then; outside actions end well and empty unless --results says otherwise"
             .to_owned(),
     ];

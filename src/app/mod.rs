@@ -16,6 +16,7 @@ pub mod executions;
 pub mod outbox;
 pub mod overview;
 pub mod simulate;
+pub mod suppressions;
 pub mod tenants;
 pub mod verify;
 pub mod waypost;

@@ -24,6 +24,8 @@ pub struct World {
     pub events: Option<PathBuf>,
     /// How outside actions end; none: well and empty.
     pub results: Option<PathBuf>,
+    /// Who is on a suppression list; none: nobody.
+    pub suppressions: Option<PathBuf>,
     /// The window's start.
     pub from: Option<Instant>,
     /// The window's end, itself not in it.
@@ -66,12 +68,18 @@ pub fn simulate(checked: &Checked, world: &World, sink: impl FnMut(Row)) -> AppR
         .map(|file| read(file, simulate::events))
         .transpose()?;
     let results = read_results(world.results.as_deref())?;
+    let suppressions = world
+        .suppressions
+        .as_ref()
+        .map(|file| read(file, simulate::suppressions))
+        .transpose()?;
     let options = Options {
         from: world.from,
         until: world.until,
         seed: world.seed,
         tenant: None,
         results,
+        suppressions: suppressions.unwrap_or_default(),
     };
     let programs = [program];
     Ok(Simulation::new(&programs, contacts, options, sink).run(events.unwrap_or_default()))

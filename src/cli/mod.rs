@@ -22,6 +22,7 @@ mod restore_guard;
 mod serve;
 mod signals;
 mod simulate;
+mod suppressions;
 mod tenants;
 mod undo;
 mod validate;
@@ -123,6 +124,8 @@ commands! {
     Undo(undo::Undo),
     /// Every trigger, action, operator, wait and filter
     Catalog(catalog::Catalog),
+    /// Suppression lists: who is kept out of workflows
+    Suppressions(suppressions::Suppressions),
     /// Tenants: list them, create one
     Tenants(tenants::Tenants),
     /// A month of a shop in a minute, on the real engine, with figures

@@ -31,6 +31,9 @@ pub(super) struct Simulate {
     /// How outside actions end [default: well and empty]
     #[arg(long, value_name = "FILE")]
     results: Option<PathBuf>,
+    /// Who is on a suppression list: {"kind", "value", "list"}
+    #[arg(long, value_name = "FILE")]
+    suppressions: Option<PathBuf>,
     /// Start of the window (RFC 3339)
     #[arg(long, value_name = "TIME")]
     from: Option<DateTime<Utc>>,
@@ -55,6 +58,7 @@ impl Simulate {
             contacts: self.contacts,
             events: self.events,
             results: self.results,
+            suppressions: self.suppressions,
             from: self.from,
             until: self.until,
             seed: self.seed,

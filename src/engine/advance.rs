@@ -9,7 +9,7 @@ use crate::model::{
 /// Bounds of one burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Burst {
-    /// Steps that may run before the execution yields, at least 1.
+    /// Steps that may run before the execution yields. 0 takes in what came up, and holds before the next step.
     pub max_steps: u32,
 }
 
@@ -48,6 +48,6 @@ pub fn advance(
     }
     let mut machine = Machine::new(program, execution, contact, now);
     machine.take(input)?;
-    machine.run(limits.max_steps.max(1));
+    machine.run(limits.max_steps);
     machine.finished()
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{contact::Contact, program::Program, scope::ExecutionScope};
 use crate::model::{
     execution::{Branch, Execution, Instant, ParkKind, State, Status},
+    refusal::Refusal,
     transition::{Admission, Effect, Entry, EntryKind, Input, Transition},
 };
 
@@ -66,8 +67,10 @@ impl<'a> Machine<'a> {
     pub(super) fn take(&mut self, input: &Input) -> Option<()> {
         if !self.contact.exists {
             if !self.state.started {
-                let detail = json!({ "reason": "contact_missing" });
-                self.admission = Some(Admission::Refused { detail });
+                self.admission = Some(Admission::Refused {
+                    reason: Refusal::ContactDeleted,
+                    detail: Value::Null,
+                });
             }
             self.finish(
                 Status::Cancelled,
@@ -98,7 +101,7 @@ impl<'a> Machine<'a> {
         Some(())
     }
 
-    /// Runs the oldest branch that can go on, again and again.
+    /// Runs the oldest branch that can go on, again and again; no steps: what came in is taken in, and no more.
     pub(super) fn run(&mut self, max_steps: u32) {
         let mut left = max_steps;
         while self.end.is_none() && !self.hold {

@@ -4,8 +4,8 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::rules::Rules;
-use crate::model::{execution::Instant, span::Span, workflow::WorkflowStatus};
+use super::rules::{Rules, key_at, window_of};
+use crate::model::{execution::Instant, refusal::Refusal, span::Span, workflow::WorkflowStatus};
 
 /// Who asks to be let in, and what is known of it.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,8 @@ pub struct Candidate<'a> {
     pub live: &'a [&'a str],
     /// The trigger's own limit, and the rolling window of that (none: for ever).
     pub rate: Option<(u32, Option<Span>)>,
+    /// The entry of a suppression list that keeps it out.
+    pub suppressed: Option<&'a Value>,
 }
 
 /// What the rules say.
@@ -47,8 +49,8 @@ pub enum Verdict {
     },
     /// It may not.
     Blocked {
-        /// Why, e.g. `enrollment_limit`.
-        reason: &'static str,
+        /// Why.
+        reason: Refusal,
         /// The numbers behind it; null for none.
         detail: Value,
     },
@@ -58,35 +60,10 @@ pub enum Verdict {
 #[must_use]
 pub fn decide(rules: &Rules, who: &Candidate<'_>, now: Instant, tz: Tz) -> Verdict {
     let blocked = |reason, detail| Verdict::Blocked { reason, detail };
-    let closed = match who.status {
-        WorkflowStatus::Draft => Some("workflow_draft"),
-        WorkflowStatus::Paused => Some("workflow_paused"),
-        WorkflowStatus::Archived => Some("workflow_archived"),
-        WorkflowStatus::Active if rules.starts_at.is_some_and(|start| now < start) => {
-            Some("workflow_not_started")
-        }
-        WorkflowStatus::Active if rules.ends_at.is_some_and(|end| now >= end) => {
-            Some("workflow_ended")
-        }
-        WorkflowStatus::Active if !who.contact_exists => Some("unknown_contact"),
-        WorkflowStatus::Active if who.key.is_none() && rules.key_required => Some("key_required"),
-        WorkflowStatus::Active => None,
-    };
-    if let Some(reason) = closed {
-        return blocked(reason, Value::Null);
+    if let Some((reason, detail)) = closed(rules, who, now) {
+        return blocked(reason, detail);
     }
-    let from_data = || {
-        let path = rules.key_path.as_ref()?;
-        let found = path.iter().try_fold(who.data, |value, key| match value {
-            Value::Array(items) => items.get(key.parse::<usize>().ok()?),
-            value => value.get(key),
-        });
-        match found? {
-            Value::Null => None,
-            Value::String(text) => Some(text.clone()),
-            value => Some(value.to_string()),
-        }
-    };
+    let from_data = || key_at(who.data, rules.key_path.as_ref()?);
     let key = who.key.map(str::to_owned).or_else(from_data);
     let key = key.unwrap_or_else(|| who.contact.to_string());
     let live_key = match rules.allow_multiple {
@@ -105,38 +82,72 @@ pub fn decide(rules: &Rules, who: &Candidate<'_>, now: Instant, tz: Tz) -> Verdi
             .filter(|start| from.is_none_or(|from| **start > from));
         u32::try_from(starts.count()).unwrap_or(u32::MAX)
     };
-    let numbers = |limit: u32, count: u32, window: Option<Span>| {
-        json!({
-            "limit": limit, "count": count,
-            "amount": window.map(Span::amount), "unit": window.map(Span::unit),
-        })
+    let numbers = |limit: u32, used: u32, window: Option<Span>| {
+        let mut detail = json!({ "limit": limit, "used": used });
+        if let Some(window) = window {
+            let mut starts = who.starts.to_vec();
+            starts.sort_unstable_by(|a, b| b.cmp(a));
+            let frees = starts.get(limit as usize - 1);
+            detail["window"] = window_of(window);
+            detail["nextAt"] = json!(frees.map(|start| window.add(*start, tz)));
+        }
+        detail
     };
     if let Some(limit) = rules.limit {
-        let count = within(rules.window);
-        if count >= limit {
-            return blocked("enrollment_limit", numbers(limit, count, rules.window));
+        let used = within(rules.window);
+        if used >= limit {
+            let detail = numbers(limit, used, rules.window);
+            return blocked(Refusal::EnrollmentLimit, detail);
         }
     }
     if let (Some(delay), Some(last)) = (rules.re_enroll_delay, who.starts.iter().max()) {
-        let until = delay.add(*last, tz);
-        if until > now {
-            let detail = json!({ "lastStart": last, "until": until });
-            return blocked("re_enrollment_delay", detail);
+        let next = delay.add(*last, tz);
+        if next > now {
+            let detail = json!({ "lastStart": last, "delay": window_of(delay), "nextAt": next });
+            return blocked(Refusal::ReEnrollmentDelay, detail);
         }
     }
     if let Some((limit, window)) = who.rate {
-        let count = within(window);
-        if count >= limit {
-            return blocked("rate_limited", numbers(limit, count, window));
+        let used = within(window);
+        if used >= limit {
+            return blocked(Refusal::RateLimited, numbers(limit, used, window));
         }
     }
     Verdict::Enroll { key, live_key }
 }
 
+/// The rules that need neither a key nor the past.
+fn closed(rules: &Rules, who: &Candidate<'_>, now: Instant) -> Option<(Refusal, Value)> {
+    let plain = |reason| Some((reason, Value::Null));
+    match who.status {
+        WorkflowStatus::Draft => return plain(Refusal::WorkflowDraft),
+        WorkflowStatus::Paused => return plain(Refusal::WorkflowPaused),
+        WorkflowStatus::Archived => return plain(Refusal::WorkflowArchived),
+        WorkflowStatus::Active => {}
+    }
+    if let Some(start) = rules.starts_at.filter(|start| now < *start) {
+        return Some((Refusal::WorkflowNotStarted, json!({ "startsAt": start })));
+    }
+    if let Some(end) = rules.ends_at.filter(|end| now >= *end) {
+        return Some((Refusal::WorkflowEnded, json!({ "endsAt": end })));
+    }
+    if let Some(until) = rules.pauses.until(now) {
+        return Some((Refusal::PausedDates, json!({ "until": until })));
+    }
+    if !who.contact_exists {
+        return plain(Refusal::UnknownContact);
+    }
+    if who.key.is_none() && rules.key_required {
+        return plain(Refusal::KeyRequired);
+    }
+    let detail = who.suppressed?;
+    Some((Refusal::Suppressed, detail.clone()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::span::Unit;
+    use crate::{engine::pauses::Pauses, model::span::Unit};
 
     fn at(text: &str) -> Instant {
         text.parse().unwrap()
@@ -146,6 +157,7 @@ mod tests {
         Rules {
             allow_multiple: false,
             limit: None,
+            workflow_limit: None,
             window: None,
             re_enroll_delay: None,
             key_path: None,
@@ -153,6 +165,8 @@ mod tests {
             needs_ledger: false,
             starts_at: None,
             ends_at: None,
+            pauses: Pauses::default(),
+            suppression_lists: vec!["global".into()],
             priority: 0,
         }
     }
@@ -173,7 +187,9 @@ mod tests {
             starts: &starts,
             live: &["busy"],
             rate: None,
+            suppressed: None,
         };
+        let listed = json!({ "list": "global", "kind": "email" });
         let path = Some(vec!["order".to_owned(), "id".to_owned()]);
         let table: Vec<(&str, Rules, Candidate<'_>)> = vec![
             (
@@ -216,6 +232,30 @@ mod tests {
                     ..rules()
                 },
                 who,
+            ),
+            (
+                "paused_dates",
+                Rules {
+                    pauses: Pauses::new([(now, at("2026-03-11T00:00:00Z"))]),
+                    ..rules()
+                },
+                who,
+            ),
+            (
+                "00000000-0000-0000-0000-000000000001",
+                Rules {
+                    pauses: Pauses::new([(at("2026-03-09T00:00:00Z"), now)]),
+                    ..rules()
+                },
+                who,
+            ),
+            (
+                "suppressed",
+                rules(),
+                Candidate {
+                    suppressed: Some(&listed),
+                    ..who
+                },
             ),
             (
                 "unknown_contact",
@@ -313,7 +353,7 @@ mod tests {
             let said = match decide(&rules, &who, now, chrono_tz::UTC) {
                 Verdict::Enroll { key, .. } => key,
                 Verdict::Duplicate { .. } => "duplicate".into(),
-                Verdict::Blocked { reason, .. } => reason.into(),
+                Verdict::Blocked { reason, .. } => reason.name().into(),
             };
             assert_eq!(said, wanted, "{rules:?}");
         }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::model::{
     execution::{Instant, Status},
+    refusal::Refusal,
     span::Span,
     transition::{Admission, EntryKind},
 };
@@ -25,6 +26,7 @@ impl Machine<'_> {
             let (_, trace) = entry.eval_traced(&self.scope(), self.now, self.tz());
             let detail = serde_json::to_value(trace).unwrap_or_default();
             self.admission = Some(Admission::Refused {
+                reason: Refusal::EntryConditions,
                 detail: detail.clone(),
             });
             let detail = json!({ "trace": detail });

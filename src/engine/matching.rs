@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{contact::Contact, program::Program, scope::EventScope};
+use super::{contact::Contact, program::Program, rules::key_at, scope::EventScope};
 use crate::{
     catalog::{
         trigger::{self, Trigger},
@@ -36,6 +36,14 @@ pub struct TriggerProgram {
     pub max_per_contact: Option<u32>,
     /// The rolling window of that; none: for ever.
     pub time_window: Option<Span>,
+    /// Several events within this time are one; none: each is one.
+    pub debounce: Option<Span>,
+    /// Events of imported rows enrol too.
+    pub include_imported: bool,
+    /// Only events that happened from here on ...
+    pub active_from: Option<Instant>,
+    /// ... and before this enrol.
+    pub active_to: Option<Instant>,
 }
 
 /// What one trigger makes of an event.
@@ -66,6 +74,10 @@ pub enum TriggerOutcome {
     SelfCaused,
     /// The chain of causes is too long.
     TooDeep,
+    /// It happened outside of the trigger's `activeFrom` and `activeTo`.
+    Inactive,
+    /// It is of an imported row.
+    Imported,
     /// The key's template failed.
     BadKey {
         /// What is wrong with it.
@@ -107,6 +119,10 @@ impl TriggerProgram {
                     &format!("{path}.rateLimiting.timeWindow"),
                 ))
             });
+        let debounce = given.debounce.as_ref();
+        let debounce = debounce
+            .and_then(|span| found.take(words::span(span, &format!("{path}.debounce"))))
+            .filter(|span| !span.is_zero());
         let id = given.id.clone().unwrap_or_else(|| match path {
             "trigger" => "trigger".into(),
             _ => format!("trigger-{}", index + 1),
@@ -119,6 +135,10 @@ impl TriggerProgram {
             allow_self: given.allow_self,
             max_per_contact: limit.and_then(|limit| limit.max_per_contact),
             time_window,
+            debounce,
+            include_imported: given.include_imported.unwrap_or(true),
+            active_from: given.active_from,
+            active_to: given.active_to,
         })
     }
 
@@ -174,6 +194,15 @@ fn outcome(
             return TriggerOutcome::SelfCaused;
         }
     }
+    let happened = event.occurred_at;
+    if trigger.active_from.is_some_and(|from| happened < from)
+        || trigger.active_to.is_some_and(|to| happened >= to)
+    {
+        return TriggerOutcome::Inactive;
+    }
+    if !trigger.include_imported && is_imported(event) {
+        return TriggerOutcome::Imported;
+    }
     let zone = program.tenant.timezone;
     let scope = EventScope {
         event,
@@ -189,8 +218,10 @@ fn outcome(
             trace: serde_json::to_value(trace).unwrap_or_default(),
         };
     }
-    let key = match &program.key {
-        Some(template) => match template.render(&scope, now, tz, Escape::None) {
+    let key = match (&program.rules.key_path, &program.key) {
+        // One rule with `enroll`, which cannot render.
+        (Some(path), _) => key_at(&event.data, path).unwrap_or_default(),
+        (None, Some(template)) => match template.render(&scope, now, tz, Escape::None) {
             Ok(key) => key.trim().to_owned(),
             Err(error) => {
                 return TriggerOutcome::BadKey {
@@ -198,10 +229,18 @@ fn outcome(
                 };
             }
         },
-        None => trigger.trigger.subject(event).unwrap_or_default(),
+        (None, None) => trigger.trigger.subject(event).unwrap_or_default(),
     };
     // A template that finds nothing falls back to the contact, like an event without a subject.
     TriggerOutcome::Matched {
         key: (!key.is_empty()).then_some(key),
     }
+}
+
+/// Whether the row that it tells of came with an import, by what its data says of where it comes from.
+fn is_imported(event: &Event) -> bool {
+    let batch = ["importBatchId", "import_batch_id"];
+    let batch = batch.iter().filter_map(|name| event.data.get(*name));
+    event.data.get("source").and_then(Value::as_str) == Some("import")
+        || batch.into_iter().any(|batch| !batch.is_null())
 }

@@ -12,13 +12,16 @@ mod failing;
 mod goals;
 mod graph;
 pub mod interests;
+pub mod limits;
 pub mod matching;
+pub mod pauses;
 pub mod program;
 mod replies;
 pub mod rules;
 pub mod scope;
 pub mod simulate;
 mod steps;
+pub mod suppression;
 mod waking;
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! The rules of enrollment, typed: what the columns of `waypost.workflows` hold.
 
+use serde_json::{Value, json};
+
+use super::{limits::WorkflowLimit, pauses::Pauses};
 use crate::{
     catalog::words::{self, Problems},
     model::{
         execution::Instant,
         path::{Path, Root},
         problem::Problem,
-        span::Span,
-        workflow::{Definition, EnrollmentSettings},
+        span::{Span, Unit},
+        workflow::{Definition, EnrollmentSettings, LimitScope},
     },
 };
 
@@ -18,6 +21,8 @@ pub struct Rules {
     pub allow_multiple: bool,
     /// Starts of one contact within the window.
     pub limit: Option<u32>,
+    /// Starts of all contacts together; looked at by the first burst alone.
+    pub workflow_limit: Option<WorkflowLimit>,
     /// Rolling window of the limit; none: for ever.
     pub window: Option<Span>,
     /// Least time from one start to the next.
@@ -32,6 +37,10 @@ pub struct Rules {
     pub starts_at: Option<Instant>,
     /// ... and before this.
     pub ends_at: Option<Instant>,
+    /// Enrols nobody meanwhile.
+    pub pauses: Pauses,
+    /// Who stands on one of these does not enrol.
+    pub suppression_lists: Vec<String>,
     /// Lower goes first.
     pub priority: i16,
 }
@@ -62,21 +71,67 @@ impl Rules {
                 .as_ref()
                 .is_some_and(|limit| limit.max_per_contact.is_some())
         });
+        let whole = settings.enrollment_limit_scope == Some(LimitScope::Workflow);
+        let limit = settings.enrollment_limit.filter(|_| !whole);
+        let workflow_limit = settings.enrollment_limit.filter(|_| whole);
+        let global = || vec!["global".to_owned()];
         Ok(Self {
             allow_multiple: settings.allow_multiple_enrollments,
-            limit: settings.enrollment_limit,
-            window,
+            limit,
+            workflow_limit: workflow_limit.map(|count| WorkflowLimit { count, window }),
+            window: window.filter(|_| !whole),
             re_enroll_delay,
             key_required: key.is_some() && key_path.is_none(),
             key_path,
-            needs_ledger: settings.enrollment_limit.is_some()
-                || re_enroll_delay.is_some()
-                || limited,
+            needs_ledger: limit.is_some() || re_enroll_delay.is_some() || limited,
             starts_at: definition.starts_at,
             ends_at: definition.ends_at,
+            pauses: Pauses::of(&definition.pause_dates),
+            suppression_lists: settings.suppression_lists.clone().unwrap_or_else(global),
             priority: definition.priority.unwrap_or(0),
         })
     }
+}
+
+/// The enrollment key at a plain path below an event's data: text without blanks around it, a number in its
+/// shortest form, true or false. Anything else (nothing, an empty text, an object, an array) is no key.
+/// `waypost.key_at` says the same.
+#[must_use]
+pub fn key_at(data: &Value, path: &[String]) -> Option<String> {
+    let found = path.iter().try_fold(data, |value, key| match value {
+        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+        value => value.get(key),
+    });
+    match found? {
+        Value::String(text) => {
+            let text = text.trim_matches([' ', '\t', '\n', '\r']);
+            (!text.is_empty()).then(|| text.to_owned())
+        }
+        Value::Bool(yes) => Some(yes.to_string()),
+        Value::Number(number) => Some(match number.as_f64() {
+            // Without the exponent, and without the fraction of a whole number.
+            Some(float) if number.is_f64() => float.to_string(),
+            _ => number.to_string(),
+        }),
+        _ => None,
+    }
+}
+
+/// Amount and unit as `waypost.span_shift` reads them: it knows no milliseconds, so these are rounded up.
+#[must_use]
+pub fn stored_span(span: Span) -> (i32, String) {
+    let whole = |amount: i64| i32::try_from(amount).unwrap_or(i32::MAX);
+    match span.unit() {
+        Unit::Milliseconds => (whole((span.amount() + 999) / 1_000), "seconds".to_owned()),
+        unit => (whole(span.amount()), format!("{unit:?}").to_lowercase()),
+    }
+}
+
+/// A span among the numbers of a refusal.
+#[must_use]
+pub fn window_of(span: Span) -> Value {
+    let (amount, unit) = stored_span(span);
+    json!({ "amount": amount, "unit": unit })
 }
 
 /// `{{ event.data.order.id }}` as `["order", "id"]`.
@@ -94,6 +149,28 @@ fn plain_path(template: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_a_key() {
+        let table = [
+            (json!("A-17"), Some("A-17")),
+            (json!("  A-17\n"), Some("A-17")),
+            (json!("  "), None),
+            (json!(17), Some("17")),
+            (json!(17.0), Some("17")),
+            (json!(2.50), Some("2.5")),
+            (json!(1e20), Some("100000000000000000000")),
+            (json!(true), Some("true")),
+            (json!({"id": 1}), None),
+            (json!([1]), None),
+            (Value::Null, None),
+        ];
+        for (value, key) in table {
+            let data = json!({ "at": [value] });
+            let path = ["at".to_owned(), "0".to_owned()];
+            assert_eq!(key_at(&data, &path).as_deref(), key, "{data}");
+        }
+    }
 
     #[test]
     fn plain_keys_become_paths() {

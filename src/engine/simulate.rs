@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{contact::Contact, interests::Interests, program::Program};
+use super::{contact::Contact, interests::Interests, program::Program, suppression::Entry};
 use crate::model::{
     execution::{Execution, Instant},
     ids,
@@ -24,7 +24,9 @@ mod input;
 #[cfg(test)]
 mod tests;
 
-pub use input::{ContactLine, EventLine, LineError, ResultLine, contacts, events, results};
+pub use input::{
+    ContactLine, EventLine, LineError, ResultLine, contacts, events, results, suppressions,
+};
 
 /// What may be chosen.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +41,8 @@ pub struct Options {
     pub tenant: Option<i32>,
     /// How outside actions end. Those that no line fits end well and empty.
     pub results: Vec<ResultLine>,
+    /// Who is on a suppression list.
+    pub suppressions: Vec<Entry>,
 }
 
 /// One line of what happens, in time order.
@@ -92,6 +96,8 @@ pub struct Simulation<'p, S> {
     jobs: VecDeque<Job>,
     /// Event types that somebody listens to.
     heard: HashSet<String>,
+    /// Starts that count towards the limit of a whole workflow, oldest first, by position of the program.
+    counted: HashMap<usize, VecDeque<Instant>>,
     now: Instant,
     summary: Summary,
     completion_seconds: f64,
@@ -158,6 +164,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
             order: 0,
             jobs: VecDeque::new(),
             heard,
+            counted: HashMap::new(),
             now: options.from.unwrap_or_default(),
             summary: Summary::default(),
             completion_seconds: 0.0,

@@ -9,6 +9,7 @@ pub mod operator;
 pub mod path;
 pub mod problem;
 pub mod reads;
+pub mod refusal;
 pub mod retry;
 pub mod schema;
 pub mod scope;

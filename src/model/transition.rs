@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::execution::{Instant, State, Status};
+use super::{
+    execution::{Execution, Instant, State, Status},
+    refusal::Refusal,
+};
 
 /// What reaches a live execution.
 #[derive(Debug, Clone)]
@@ -149,11 +152,34 @@ pub struct Transition {
 pub enum Admission {
     /// It counts as a start.
     Started,
-    /// Entry conditions were false: a block row, and it does not count.
+    /// A block row, and it does not count.
     Refused {
-        /// Decision trace of the conditions.
+        /// Why.
+        reason: Refusal,
+        /// The numbers behind it, or the decision trace of the conditions; null for none.
         detail: Value,
     },
+    /// It could not even be looked at: what was reserved for it is free again.
+    Void,
+}
+
+impl Transition {
+    /// Nothing changes, and the clock does not look any more.
+    #[must_use]
+    pub fn unchanged(ex: &Execution) -> Self {
+        let first = ex.state.branches.first();
+        Self {
+            status: ex.status,
+            reason: None,
+            due_at: None,
+            node: first.map_or(-1, |branch| i32::try_from(branch.step).unwrap_or(-1)),
+            seq: ex.seq,
+            state: ex.state.clone(),
+            entries: Vec::new(),
+            effects: Vec::new(),
+            admission: None,
+        }
+    }
 }
 
 /// One line of history; also one engine event.

@@ -54,6 +54,19 @@ pub struct Definition {
     /// Enrols only before this time (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// Meanwhile nobody enrols, and executions hold at their next step; they go on by themselves afterwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pause_dates: Vec<PauseDates>,
+}
+
+/// `{ "from": "2026-12-24T00:00:00+01:00", "until": "2026-12-27T00:00:00+01:00" }`: the end does not belong to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseDates {
+    /// When it begins (RFC 3339).
+    pub from: chrono::DateTime<chrono::Utc>,
+    /// When it is over (RFC 3339).
+    pub until: chrono::DateTime<chrono::Utc>,
 }
 
 impl Definition {
@@ -93,19 +106,31 @@ pub struct Trigger {
     /// Conditions on the event and the contact; all must hold. Each is a group or a leaf.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<Value>,
-    /// How often one contact may enrol through this trigger.
+    /// How often one contact may have started in this workflow, by whichever trigger, for this one to enrol it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limiting: Option<RateLimiting>,
     /// Lets events that an execution of this very workflow caused enrol. Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub allow_self: bool,
+    /// Several events within this time are one: the execution begins so long after the last of them, with that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debounce: Option<SpanSpec>,
+    /// Whether events of imported rows enrol (those with `importBatchId`, or `import` as `source`). Default true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_imported: Option<bool>,
+    /// Only events that happened from here on enrol (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_from: Option<chrono::DateTime<chrono::Utc>>,
+    /// Only events that happened before this time enrol (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_to: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// The trigger's own limit.
+/// The trigger's own limit. It looks at all starts of the contact in the workflow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RateLimiting {
-    /// Enrollments of one contact within the window.
+    /// Starts of one contact within the window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_per_contact: Option<u32>,
     /// The rolling window; absent: for ever.
@@ -265,9 +290,12 @@ pub struct EnrollmentSettings {
     /// Two live executions for one key. Default false.
     #[serde(default)]
     pub allow_multiple_enrollments: bool,
-    /// Starts within the window, per contact.
+    /// Starts within the window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enrollment_limit: Option<u32>,
+    /// Whose starts the limit counts: those of the `contact` (the default), or of all in the `workflow`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrollment_limit_scope: Option<LimitScope>,
     /// Rolling window of the limit; absent: for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enrollment_window: Option<SpanSpec>,
@@ -287,6 +315,19 @@ pub struct EnrollmentSettings {
     /// Least time from one start to the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub re_enrollment_delay: Option<SpanSpec>,
+    /// Who stands on one of these suppression lists does not enrol. Default `["global"]`; an empty list asks none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppression_lists: Option<Vec<String>>,
+}
+
+/// Whose starts an enrollment limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitScope {
+    /// Of each contact by itself.
+    Contact,
+    /// Of all contacts together; the first burst finds out.
+    Workflow,
 }
 
 /// Which replies end an execution.

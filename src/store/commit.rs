@@ -17,6 +17,7 @@ use super::{StoreError, StoreResult, contacts, contacts::Delta, sql, storable};
 use crate::model::{
     execution::{Execution, Instant},
     ids::outbox_id,
+    refusal::Refusal,
     transition::{Admission, Effect, Entry, Send, Transition},
 };
 
@@ -529,17 +530,16 @@ async fn insert_sends(connection: &mut PgConnection, batch: &[Settled]) -> Store
 }
 
 async fn insert_refusals(connection: &mut PgConnection, batch: &[Settled]) -> StoreResult<()> {
-    let rows: HashMap<Uuid, (&Settled, &Value)> = batch
+    let rows: Vec<(&Settled, Refusal, &Value)> = batch
         .iter()
         .filter_map(|one| match &one.transition.admission {
-            Some(Admission::Refused { detail }) => Some((one.execution.id, (one, detail))),
+            Some(Admission::Refused { reason, detail }) => Some((one, *reason, detail)),
             _ => None,
         })
         .collect();
     if rows.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = rows.values().collect();
     sqlx::query(sql!("insert_blocks"))
         .bind(
             rows.iter()
@@ -563,12 +563,13 @@ async fn insert_refusals(connection: &mut PgConnection, batch: &[Settled]) -> St
                 .collect::<Vec<_>>(),
         )
         .bind(rows.iter().map(|r| r.0.now).collect::<Vec<_>>())
-        .bind(rows.iter().map(|_| "entry_conditions").collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.1.name()).collect::<Vec<_>>())
         .bind(
             rows.iter()
-                .map(|r| storable(r.1.to_string()))
+                .map(|r| (!r.2.is_null()).then(|| storable(r.2.to_string())))
                 .collect::<Vec<_>>(),
         )
+        .bind(rows.iter().map(|r| r.0.execution.id).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

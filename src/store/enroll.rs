@@ -1,11 +1,13 @@
 //! Enrolling what the matcher found. The rules are stated once, in `waypost.enroll_batch`.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use sqlx::{PgConnection, Row, types::Json};
 use uuid::Uuid;
 
-use super::{StoreResult, sql};
-use crate::model::execution::Instant;
+use super::{StoreResult, sql, storable};
+use crate::model::{execution::Instant, ids, refusal::Refusal};
 
 /// One contact to enrol in one workflow.
 #[derive(Debug, Clone)]
@@ -113,4 +115,134 @@ pub async fn enroll(
             })
         })
         .collect()
+}
+
+/// A refusal that SQL cannot find.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Blocked {
+    /// Bucket of the contact.
+    pub bucket: i16,
+    /// Tenant number.
+    pub tenant: i32,
+    /// Workflow number.
+    pub workflow: i32,
+    /// Who.
+    pub contact: Uuid,
+    /// Business time.
+    pub at: Instant,
+    /// Why.
+    pub reason: Refusal,
+    /// The numbers behind it.
+    pub detail: Value,
+    /// The event that was refused.
+    pub source: Uuid,
+}
+
+/// Writes refusals; the same one of the same event is the same row.
+///
+/// # Errors
+/// Of the database.
+pub async fn block(connection: &mut PgConnection, rows: &[Blocked]) -> StoreResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let id = |row: &Blocked| {
+        let parts = [
+            row.source.to_string(),
+            row.workflow.to_string(),
+            row.detail.to_string(),
+        ];
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        ids::derive(row.at.timestamp_millis(), row.bucket, &parts)
+    };
+    sqlx::query(sql!("insert_blocks"))
+        .bind(rows.iter().map(|r| r.bucket).collect::<Vec<_>>())
+        .bind(rows.iter().map(id).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.tenant).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.workflow).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.contact).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.at).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.reason.name()).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|r| storable(r.detail.to_string()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(rows.iter().map(|r| r.source).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A match of a trigger that makes several events one.
+#[derive(Debug, Clone)]
+pub struct Later<'a> {
+    /// Index of the candidate.
+    pub index: usize,
+    /// Bucket of the contact.
+    pub bucket: i16,
+    /// Who.
+    pub contact: Uuid,
+    /// Workflow number.
+    pub workflow: i32,
+    /// The enrollment key.
+    pub key: String,
+    /// When the execution is to begin now.
+    pub begins: Instant,
+    /// The event that it is to begin with.
+    pub envelope: &'a Value,
+}
+
+/// Gives matches to executions that were put off and have not begun; answers whom it found one for, by index.
+/// The live executions of these contacts are locked already.
+///
+/// # Errors
+/// Of the database.
+pub async fn debounce(
+    connection: &mut PgConnection,
+    tenant: i32,
+    later: &[Later<'_>],
+    now: Instant,
+) -> StoreResult<HashMap<usize, Uuid>> {
+    let rows: Vec<(i32, Uuid)> = sqlx::query_as(sql!("debounce"))
+        .bind(later.iter().map(|l| l.bucket).collect::<Vec<_>>())
+        .bind(vec![tenant; later.len()])
+        .bind(later.iter().map(|l| l.contact).collect::<Vec<_>>())
+        .bind(later.iter().map(|l| l.workflow).collect::<Vec<_>>())
+        .bind(later.iter().map(|l| l.key.clone()).collect::<Vec<_>>())
+        .bind(later.iter().map(|l| l.begins).collect::<Vec<_>>())
+        .bind(
+            later
+                .iter()
+                .map(|l| storable(l.envelope.to_string()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(now)
+        .fetch_all(connection)
+        .await?;
+    let found = rows.into_iter().filter_map(|(ord, id)| {
+        let at = usize::try_from(ord - 1).ok()?;
+        Some((later.get(at)?.index, id))
+    });
+    Ok(found.collect())
+}
+
+/// Lets executions that this transaction has made begin later.
+///
+/// # Errors
+/// Of the database.
+pub async fn put_off(
+    connection: &mut PgConnection,
+    rows: &[(i16, Uuid, Instant)],
+) -> StoreResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql!("put_off"))
+        .bind(rows.iter().map(|r| r.0).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.1).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.2).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
 }

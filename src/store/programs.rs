@@ -118,15 +118,3 @@ pub struct Got {
     /// Those that this binary cannot read.
     pub unreadable: HashMap<Version, StoreError>,
 }
-
-/// Which of these workflows are paused just now.
-///
-/// # Errors
-/// Of the database.
-pub async fn paused(connection: &mut PgConnection, workflows: &[i32]) -> StoreResult<HashSet<i32>> {
-    let rows: Vec<i32> = sqlx::query_scalar(sql!("workflow_states"))
-        .bind(workflows)
-        .fetch_all(connection)
-        .await?;
-    Ok(rows.into_iter().collect())
-}

@@ -3,14 +3,11 @@
 use serde_json::Value;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
-use super::{StoreError, StoreResult, sql, storable};
+pub use super::rules::stored_span;
+use super::{StoreError, StoreResult, rules, sql, storable};
 use crate::{
-    engine::{program::Program, rules::Rules},
-    model::{
-        execution::Instant,
-        span::{Span, Unit},
-        workflow::Definition,
-    },
+    engine::program::Program,
+    model::{execution::Instant, workflow::Definition},
 };
 
 /// A workflow as the tables have it.
@@ -22,8 +19,8 @@ pub struct WorkflowRow {
     pub status: String,
     /// The published version.
     pub published: Option<i32>,
-    /// Past starts are kept already.
-    pub has_ledger: bool,
+    /// What its rules were, as far as publishing others asks for something to be made good.
+    pub rules: rules::Before,
     /// The latest version and its checksum.
     pub latest: Option<(i32, String)>,
 }
@@ -102,7 +99,11 @@ fn workflow(row: &PgRow) -> StoreResult<WorkflowRow> {
         id: row.try_get(0)?,
         status: row.try_get(1)?,
         published: row.try_get(2)?,
-        has_ledger: row.try_get(3)?,
+        rules: rules::Before {
+            keep: row.try_get(3)?,
+            paused: row.try_get(6)?,
+            pause_ends: row.try_get(7)?,
+        },
         latest: latest
             .map(|version| Ok::<_, sqlx::Error>((version, row.try_get(5)?)))
             .transpose()?,
@@ -146,7 +147,7 @@ pub async fn publish(
     now: Instant,
 ) -> StoreResult<()> {
     let (workflow, version) = (program.numbers.workflow, program.numbers.version);
-    write_rules(connection, program, status, now).await?;
+    rules::publish(connection, tenant, &before.rules, program, status, now).await?;
     sqlx::query(sql!("mark_published"))
         .bind(workflow)
         .bind(version)
@@ -160,77 +161,11 @@ pub async fn publish(
         .bind(tenant)
         .execute(&mut *connection)
         .await?;
-    if program.rules().needs_ledger && !before.has_ledger {
-        sqlx::query(sql!("backfill_ledger"))
-            .bind(tenant)
-            .bind(workflow)
-            .bind(starts_kept(program))
-            .execute(&mut *connection)
-            .await?;
-    }
     sqlx::query(sql!("plan_timers"))
         .bind(workflow)
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// As many starts as any rule looks back on.
-fn starts_kept(program: &Program) -> i64 {
-    let per_trigger = program
-        .triggers
-        .iter()
-        .filter_map(|trigger| trigger.max_per_contact)
-        .max();
-    i64::from(program.rules().limit.max(per_trigger).unwrap_or(1).max(1))
-}
-
-async fn write_rules(
-    connection: &mut PgConnection,
-    program: &Program,
-    status: &str,
-    now: Instant,
-) -> StoreResult<()> {
-    let Rules {
-        window,
-        re_enroll_delay,
-        ..
-    } = program.rules();
-    let rules = program.rules();
-    sqlx::query(sql!("publish_workflow"))
-        .bind(program.numbers.workflow)
-        .bind(&program.name)
-        .bind(status)
-        .bind(program.numbers.version)
-        .bind(rules.priority)
-        .bind(rules.starts_at)
-        .bind(rules.ends_at)
-        .bind(rules.allow_multiple)
-        .bind(rules.limit.map(|limit| whole(i64::from(limit))))
-        .bind(window.map(|span| stored_span(span).0))
-        .bind(window.map(|span| stored_span(span).1))
-        .bind(re_enroll_delay.map(|span| stored_span(span).0))
-        .bind(re_enroll_delay.map(|span| stored_span(span).1))
-        .bind(&rules.key_path)
-        .bind(rules.key_required)
-        .bind(rules.needs_ledger)
-        .bind(now)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Amount and unit as `waypost.span_shift` reads them: it knows no milliseconds, so these are rounded up.
-#[must_use]
-pub fn stored_span(span: Span) -> (i32, String) {
-    match span.unit() {
-        Unit::Milliseconds => (whole((span.amount() + 999) / 1_000), "seconds".to_owned()),
-        unit => (whole(span.amount()), format!("{unit:?}").to_lowercase()),
-    }
-}
-
-fn whole(amount: i64) -> i32 {
-    i32::try_from(amount).unwrap_or(i32::MAX)
 }
 
 async fn write_triggers(

@@ -12,11 +12,15 @@ use std::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Shared;
+use super::{
+    Shared,
+    rooms::{self, Room},
+};
 use crate::{
     engine::{
         advance::{Burst, advance},
         contact::Contact,
+        limits, pauses,
         program::Program,
     },
     model::{
@@ -29,6 +33,7 @@ use crate::{
         contacts::{self, Wanted},
         executions::Claimed,
         programs::{self, Version},
+        rules::{self, Standing},
     },
 };
 
@@ -36,10 +41,13 @@ use crate::{
 pub(crate) struct Stage<'a> {
     shared: &'a Shared,
     programs: programs::Got,
-    paused: HashSet<i32>,
+    standings: HashMap<i32, Standing>,
+    rooms: HashMap<i32, Room>,
     contacts: HashMap<(i32, Uuid), Contact>,
     settled: Vec<Settled>,
     at: HashMap<Uuid, usize>,
+    /// Contacts whose executions must wait for a limit that somebody else holds.
+    waiting: HashSet<(i32, Uuid)>,
 }
 
 /// What a committed stage leaves for the others to do.
@@ -71,7 +79,7 @@ impl<'a> Stage<'a> {
         let mut workflows: Vec<i32> = programs.programs.keys().map(|v| v.0).collect();
         workflows.sort_unstable();
         workflows.dedup();
-        let paused = programs::paused(connection, &workflows).await?;
+        let standings = rules::standings(connection, &workflows).await?;
         let mut wanted = Wanted::default();
         for (version, program) in &programs.programs {
             if running.contains(version) {
@@ -85,11 +93,29 @@ impl<'a> Stage<'a> {
         Ok(Stage {
             shared,
             programs,
-            paused,
+            standings,
+            rooms: HashMap::new(),
             contacts,
             settled: Vec::new(),
             at: HashMap::new(),
+            waiting: HashSet::new(),
         })
+    }
+
+    /// Takes the limits of whole workflows that the first bursts among these executions need.
+    pub(crate) async fn admit(
+        &mut self,
+        connection: &mut PgConnection,
+        claimed: impl Iterator<Item = &Claimed>,
+    ) -> StoreResult<()> {
+        let programs = &self.programs.programs;
+        if !programs
+            .values()
+            .any(|p| p.rules().workflow_limit.is_some())
+        {
+            return Ok(());
+        }
+        rooms::take(connection, programs, &mut self.rooms, claimed).await
     }
 
     /// A version's program, if this binary can read it.
@@ -121,14 +147,15 @@ impl<'a> Stage<'a> {
         match known {
             Some(at) => merge(&mut self.settled[at].transition, transition),
             None => {
-                let program = self
-                    .programs
-                    .programs
-                    .get(&(current.workflow, current.version));
+                let program = self.program((current.workflow, current.version));
+                let ledger = ledger_keep(
+                    program.map(|program| &**program),
+                    self.standings.get(&current.workflow),
+                );
                 self.at.insert(current.id, self.settled.len());
                 self.settled.push(Settled {
                     tenant: self.shared.tenant_name(current.tenant),
-                    ledger: program.and_then(|p| ledger_keep(p)),
+                    ledger,
                     execution: claimed.execution.clone(),
                     transition,
                     now,
@@ -150,22 +177,34 @@ impl<'a> Stage<'a> {
         }
         let version = (current.workflow, current.version);
         if let Some(error) = self.programs.unreadable.get(&version) {
-            return Some(failed(current, "definition", &error.to_string()));
+            return Some(unread(current, &error.to_string()));
         }
         let Some(program) = self.programs.programs.get(&version).cloned() else {
-            return Some(failed(current, "definition", "the version is gone"));
+            return Some(unread(current, "the version is gone"));
         };
-        let held = current.status == Status::Paused || self.paused.contains(&current.workflow);
-        if held && matches!(input, Input::Time) {
-            return Some(parked(current));
+        let standing = self.standings.get(&current.workflow);
+        let paused = current.status == Status::Paused;
+        let until = standing.and_then(|standing| standing.pauses.until(now));
+        let stopped = paused || standing.is_some_and(|standing| standing.paused);
+        let until = until.filter(|_| !stopped);
+        let held = stopped || until.is_some();
+        if held && let Some(parked) = pauses::parked(current, input, until) {
+            return Some(parked);
         }
-        let burst = Burst {
-            max_steps: if held {
-                0
-            } else {
-                self.shared.settings.max_steps
-            },
+        let room = match self.rooms.get_mut(&current.workflow) {
+            Some(room) if !current.state.started => Some(room),
+            _ => None,
         };
+        if room.as_ref().is_some_and(|room| !room.taken) {
+            self.waiting.insert((current.tenant, current.contact));
+            return None;
+        }
+        let full = room.as_ref().and_then(|room| room.full(&program));
+        let max_steps = match held || full.is_some() {
+            true => 0,
+            false => self.shared.settings.max_steps,
+        };
+        let burst = Burst { max_steps };
         let contact = self.contact(current.tenant, current.contact);
         let run = catch_unwind(AssertUnwindSafe(|| {
             advance(&program, current, contact, input, now, burst)
@@ -174,11 +213,16 @@ impl<'a> Stage<'a> {
             Ok(transition) => transition?,
             Err(_panic) => return Some(failed(current, "engine_panic", "the machine failed here")),
         };
-        if held && !transition.status.is_final() {
-            if current.status == Status::Paused {
-                transition.status = Status::Paused;
+        if held {
+            transition = pauses::held(transition, paused, until);
+        }
+        if transition.admission == Some(Admission::Started)
+            && let Some(room) = self.rooms.get_mut(&current.workflow)
+        {
+            match full {
+                Some(detail) => transition = limits::refused(current, detail),
+                None => room.used += 1,
             }
-            transition.due_at = None;
         }
         Some(transition)
     }
@@ -197,7 +241,17 @@ impl<'a> Stage<'a> {
 
     /// Takes what apps may hold, and writes the rest. The caller commits the transaction.
     pub(crate) async fn write(mut self, connection: &mut PgConnection) -> StoreResult<Left> {
-        let held = commit::reserve(connection, &self.settled).await?;
+        let mut held = std::mem::take(&mut self.waiting);
+        for (tenant, contact) in &held {
+            self.forget_contact(*tenant, *contact);
+        }
+        let busy = commit::reserve(connection, &self.settled).await?;
+        held.extend(rooms::refused_for_nothing(
+            &self.rooms,
+            &self.settled,
+            &busy,
+        ));
+        held.extend(busy);
         for (tenant, contact) in &held {
             self.forget_contact(*tenant, *contact);
         }
@@ -212,6 +266,7 @@ impl<'a> Stage<'a> {
                 left.events |= matches!(effect, Effect::Crm(_));
             }
         }
+        rooms::write(connection, &self.rooms, &self.settled).await?;
         commit::commit(connection, self.settled).await?;
         Ok(left)
     }
@@ -252,14 +307,12 @@ async fn load_contacts(
         .collect())
 }
 
-/// How many starts the ledger must remember for the version's rules; none: it is not kept.
-pub(crate) fn ledger_keep(program: &Program) -> Option<i32> {
-    let rules = program.rules();
-    let triggers = program.triggers.iter().filter_map(|t| t.max_per_contact);
-    let most = triggers.chain(rules.limit).max().unwrap_or(1).max(1);
-    rules
-        .needs_ledger
-        .then(|| i32::try_from(most).unwrap_or(i32::MAX))
+/// How many starts the ledger must remember: for the rules that are published, and for those that the execution
+/// was enrolled by. None: it is not kept.
+pub(crate) fn ledger_keep(program: Option<&Program>, standing: Option<&Standing>) -> Option<i32> {
+    let own = program.map_or(0, rules::keep);
+    let keep = standing.map_or(0, |standing| standing.keep).max(own);
+    (keep > 0).then_some(keep)
 }
 
 /// The execution as it will stand once this is committed.
@@ -286,25 +339,6 @@ fn merge(first: &mut Transition, second: Transition) {
         admission,
         ..second
     };
-}
-
-/// Nothing changes but that the clock does not look any more.
-fn parked(ex: &Execution) -> Transition {
-    Transition {
-        status: ex.status,
-        reason: None,
-        due_at: None,
-        node: ex
-            .state
-            .branches
-            .first()
-            .map_or(-1, |b| i32::try_from(b.step).unwrap_or(-1)),
-        seq: ex.seq,
-        state: ex.state.clone(),
-        entries: Vec::new(),
-        effects: Vec::new(),
-        admission: None,
-    }
 }
 
 /// An execution that cannot go on for a reason of its own: it is failed, nobody else is (I-9).
@@ -336,6 +370,14 @@ pub(crate) fn failed(ex: &Execution, error: &str, message: &str) -> Transition {
         },
         // A failure in the first burst counts as a start, which takes the place of what `enroll` reserved.
         admission: (ex.seq == 0).then_some(Admission::Started),
-        ..parked(ex)
+        ..Transition::unchanged(ex)
+    }
+}
+
+/// An execution whose definition this binary cannot read; one that has not begun is no start.
+fn unread(ex: &Execution, message: &str) -> Transition {
+    Transition {
+        admission: (ex.seq == 0).then_some(Admission::Void),
+        ..failed(ex, "definition", message)
     }
 }

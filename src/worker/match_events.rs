@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
@@ -16,11 +17,14 @@ use super::{
 };
 use crate::{
     catalog::event_scope::envelope,
-    engine::matching::{self, TriggerOutcome},
-    model::transition::Input,
+    engine::{
+        matching::{self, TriggerOutcome},
+        program::Program,
+    },
+    model::{execution::Instant, refusal::Refusal, transition::Input},
     store::{
         Scope, StoreResult,
-        enroll::{self, Candidate, RateLimit},
+        enroll::{self, Blocked, Candidate, RateLimit},
         error::Remedy,
         events::{self, Queued},
         executions::{self, Claimed},
@@ -55,6 +59,7 @@ pub struct Matcher {
 struct Decided<'a> {
     event: &'a Queued,
     notes: Vec<Value>,
+    refused: Vec<Blocked>,
 }
 
 /// A candidate for enrolment, and whose note it fills.
@@ -63,6 +68,8 @@ struct Wanted {
     candidate: Candidate,
     event: usize,
     note: usize,
+    /// When it begins, where its trigger puts it off.
+    begins: Option<Instant>,
 }
 
 impl Matcher {
@@ -276,6 +283,7 @@ async fn handle(
             continue;
         }
         let mut notes = Vec::new();
+        let mut refused = Vec::new();
         if let Some(who) = who {
             for claimed in runs.get(&who).into_iter().flatten() {
                 advance_dependant(&mut stage, claimed, event);
@@ -290,17 +298,29 @@ async fn handle(
                     decided.len(),
                     &mut notes,
                     &mut wanted,
+                    &mut refused,
                 );
             }
             if wanted.last().is_some_and(|w| w.event == decided.len()) {
                 stopped.insert(who);
             }
         }
-        decided.push(Decided { event, notes });
+        decided.push(Decided {
+            event,
+            notes,
+            refused,
+        });
     }
     let left = stage.write(connection).await?;
     wanted.retain(|w| !left.held.contains(&w.person));
     let enrolled = enroll_all(connection, &mut decided, wanted).await?;
+    let refused = decided
+        .iter_mut()
+        .filter(|d| !person(d.event).is_some_and(|who| left.held.contains(&who)));
+    let refused: Vec<Blocked> = refused
+        .flat_map(|d| std::mem::take(&mut d.refused))
+        .collect();
+    enroll::block(connection, &refused).await?;
     let logged: Vec<(&Queued, Option<Value>)> = decided
         .into_iter()
         .filter(|d| !person(d.event).is_some_and(|who| left.held.contains(&who)))
@@ -335,11 +355,13 @@ fn decide(
     index: usize,
     notes: &mut Vec<Value>,
     wanted: &mut Vec<Wanted>,
+    refused: &mut Vec<Blocked>,
 ) {
     let Some(program) = stage.program(version).cloned() else {
         return;
     };
     let contact = stage.contact(who.0, who.1);
+    let tz = contact.tz.unwrap_or(program.tenant.timezone);
     for decision in matching::decide(&program, &event.event, contact, event.now) {
         let note = |outcome: &str, reason: Value| json!({"workflow": program.workflow, "trigger": decision.trigger, "outcome": outcome, "reason": reason});
         match decision.outcome {
@@ -351,13 +373,26 @@ fn decide(
                     "blocked",
                     json!({"error": "bad_key", "message": message}),
                 ));
+                refused.push(Blocked {
+                    bucket: event.bucket,
+                    tenant: who.0,
+                    workflow: version.0,
+                    contact: who.1,
+                    at: event.now,
+                    reason: Refusal::BadKey,
+                    detail: json!({"trigger": decision.trigger, "message": message}),
+                    source: event.event.id,
+                });
             }
             TriggerOutcome::TooDeep => notes.push(note("ignored", "too_deep".into())),
+            TriggerOutcome::Inactive => notes.push(note("ignored", "inactive".into())),
+            TriggerOutcome::Imported => notes.push(note("ignored", "imported".into())),
             TriggerOutcome::Matched { ref key } => {
                 wanted.push(Wanted {
                     person: who,
                     event: index,
                     note: notes.len(),
+                    begins: begins(&program, &decision.trigger, tz, event.now),
                     candidate: Candidate {
                         workflow: version.0,
                         contact: who.1,
@@ -380,7 +415,13 @@ fn decide(
     }
 }
 
-fn rate_limit(program: &crate::engine::program::Program, trigger: &str) -> Option<RateLimit> {
+/// When an execution begins that this trigger enrols now; none: at once.
+fn begins(program: &Program, trigger: &str, tz: Tz, now: Instant) -> Option<Instant> {
+    let trigger = program.triggers.iter().find(|t| t.id == trigger)?;
+    Some(trigger.debounce?.add(now, tz))
+}
+
+fn rate_limit(program: &Program, trigger: &str) -> Option<RateLimit> {
     let trigger = program.triggers.iter().find(|t| t.id == trigger)?;
     let window = trigger.time_window.map(stored_span);
     Some(RateLimit {
@@ -400,14 +441,26 @@ async fn enroll_all(
         tenants.entry(one.person.0).or_default().push(one);
     }
     let mut any = false;
-    for (tenant, wanted) in tenants {
+    for (tenant, mut wanted) in tenants {
         let now = decided[wanted[0].event].event.now;
+        if wanted.iter().any(|one| one.begins.is_some()) {
+            debounce(connection, tenant, decided, &mut wanted, now).await?;
+        }
+        if wanted.is_empty() {
+            continue;
+        }
+        let mut later = Vec::new();
         let candidates: Vec<Candidate> = wanted.iter().map(|w| w.candidate.clone()).collect();
         for outcome in enroll::enroll(connection, tenant, &candidates, now).await? {
             let Some(one) = wanted.get(outcome.index) else {
                 continue;
             };
             any |= outcome.outcome == "enrolled";
+            if let (Some(begins), Some(id), "enrolled") =
+                (one.begins, outcome.execution, &*outcome.outcome)
+            {
+                later.push((decided[one.event].event.bucket, id, begins));
+            }
             if let Some(note) = decided[one.event].notes.get_mut(one.note) {
                 note["outcome"] = outcome.outcome.into();
                 note["reason"] = outcome.reason.into();
@@ -417,6 +470,44 @@ async fn enroll_all(
                 }
             }
         }
+        enroll::put_off(connection, &later).await?;
     }
     Ok(any)
+}
+
+/// What finds an execution that its trigger has put off and that has not begun goes to that one.
+async fn debounce(
+    connection: &mut PgConnection,
+    tenant: i32,
+    decided: &mut [Decided<'_>],
+    wanted: &mut Vec<Wanted>,
+    now: Instant,
+) -> StoreResult<()> {
+    let later = wanted.iter().enumerate().filter_map(|(index, one)| {
+        let candidate = &one.candidate;
+        Some(enroll::Later {
+            index,
+            bucket: decided[one.event].event.bucket,
+            contact: candidate.contact,
+            workflow: candidate.workflow,
+            key: match &candidate.key {
+                Some(key) => key.clone(),
+                None => candidate.contact.to_string(),
+            },
+            begins: one.begins?,
+            envelope: &candidate.envelope,
+        })
+    });
+    let later: Vec<enroll::Later<'_>> = later.collect();
+    let taken = enroll::debounce(connection, tenant, &later, now).await?;
+    for (index, id) in &taken {
+        let one = &wanted[*index];
+        if let Some(note) = decided[one.event].notes.get_mut(one.note) {
+            note["outcome"] = "debounced".into();
+            note["execution"] = id.to_string().into();
+        }
+    }
+    let mut index = 0..;
+    wanted.retain(|_| !index.next().is_some_and(|at| taken.contains_key(&at)));
+    Ok(())
 }

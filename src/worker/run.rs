@@ -20,6 +20,7 @@ use crate::{
         commit::{self, Settled},
         error::Remedy,
         executions::{self, BEGINNING, Claimed, Waiting},
+        rules,
     },
 };
 
@@ -136,6 +137,7 @@ impl Runner {
         let tenants = work.iter().map(|(c, _)| c.execution.tenant);
         self.shared.learn_tenants(connection, tenants).await?;
         let mut stage = Stage::load(&self.shared, connection, versions, &[], people).await?;
+        stage.admit(connection, work.iter().map(|(c, _)| c)).await?;
         let mut unmoved: Vec<(i16, Uuid, Option<Instant>)> = Vec::new();
         for (claimed, inputs) in work {
             let mut moved = false;
@@ -315,6 +317,7 @@ impl Runner {
         for claimed in executions::claim_ids(&mut tx, scope, &[id]).await? {
             let version = (claimed.execution.workflow, claimed.execution.version);
             let programs = self.shared.programs.get(&mut tx, [version]).await?.programs;
+            let standings = rules::standings(&mut tx, &[version.0]).await?;
             let transition = failed(
                 &claimed.execution,
                 &error.class(),
@@ -325,7 +328,10 @@ impl Runner {
                 execution: claimed.execution,
                 transition,
                 now: claimed.now,
-                ledger: programs.get(&version).and_then(|p| ledger_keep(p)),
+                ledger: ledger_keep(
+                    programs.get(&version).map(|program| &**program),
+                    standings.get(&version.0),
+                ),
             };
             let settled = vec![settled];
             // Somebody holds the ledger's row: the execution stays due, and comes again.

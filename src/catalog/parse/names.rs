@@ -194,6 +194,7 @@ pub fn normalise(definition: &mut Value) {
         conditions(goal.get_mut("conditions"));
     });
     each(root.get_mut("enrollmentSettings"), |settings| {
+        lower(settings.get_mut("enrollmentLimitScope"));
         conditions(settings.get_mut("entryConditions"));
         conditions(settings.get_mut("exitConditions"));
         if let Some(Value::Array(channels)) = settings.get_mut("stopOnReply") {

@@ -88,7 +88,11 @@ pub const DEFINITION: &[Field] = &[
     may("variables", &Shape::Map),
     may("startsAt", &Shape::Time),
     may("endsAt", &Shape::Time),
+    may("pauseDates", &Shape::List(&Shape::Object(PAUSE_DATES))),
 ];
+
+/// `PauseDates`.
+pub const PAUSE_DATES: &[Field] = &[must("from", &Shape::Time), must("until", &Shape::Time)];
 
 /// `Trigger`.
 pub const TRIGGER: &[Field] = &[
@@ -98,6 +102,10 @@ pub const TRIGGER: &[Field] = &[
     may("filters", &Shape::List(&Shape::Map)),
     may("rateLimiting", &Shape::Object(RATE_LIMITING)),
     may("allowSelf", &Shape::Bool),
+    may("debounce", &SPAN),
+    may("includeImported", &Shape::Bool),
+    may("activeFrom", &Shape::Time),
+    may("activeTo", &Shape::Time),
 ];
 
 /// `RateLimiting`.
@@ -149,12 +157,17 @@ const ON_ACHIEVEMENT: Shape = Shape::TextOr(
 pub const ENROLLMENT: &[Field] = &[
     may("allowMultipleEnrollments", &Shape::Bool),
     may("enrollmentLimit", &COUNT),
+    may(
+        "enrollmentLimitScope",
+        &Shape::Word(&["contact", "workflow"]),
+    ),
     may("enrollmentWindow", &SPAN),
     may("entryConditions", &Shape::Map),
     may("exitConditions", &Shape::Map),
     may("removeOnGoalAchievement", &Shape::Bool),
     may("stopOnReply", &STOP_ON_REPLY),
     may("reEnrollmentDelay", &SPAN),
+    may("suppressionLists", &IDS),
 ];
 
 const STOP_ON_REPLY: Shape = Shape::BoolOr(&Shape::List(&Shape::Word(&[

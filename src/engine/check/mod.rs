@@ -2,11 +2,12 @@
 
 pub mod at_entry;
 pub mod codes;
+mod enrollment;
 pub mod flow;
 mod ids;
 pub mod overlap;
 #[cfg(test)]
-mod page;
+mod page_tests;
 mod reads;
 mod secrets;
 mod steps;

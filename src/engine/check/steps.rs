@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::codes;
 use super::ways::Steps;
+use super::{codes, enrollment};
 use crate::catalog::{
     action::Class, actions, config, finding::quoted, parse::names, trigger, triggers,
 };
@@ -207,22 +207,7 @@ pub fn entry(definition: &Definition, found: &mut Vec<Problem>) {
             earlier.push((path, trigger));
         }
     }
-    if let Some(settings) = &definition.enrollment_settings
-        && settings.enrollment_window.is_some()
-        && settings.enrollment_limit.is_none()
-    {
-        window(
-            "enrollmentSettings.enrollmentWindow",
-            "enrollmentLimit",
-            found,
-        );
-    }
-    if let (Some(from), Some(until)) = (definition.starts_at, definition.ends_at)
-        && until <= from
-    {
-        let message = "endsAt is not after startsAt";
-        found.push(Problem::error(codes::DATES_REVERSED, "endsAt", message));
-    }
+    enrollment::check(definition, found);
 }
 
 /// Dates that have gone by before anybody could wait for them.
@@ -246,11 +231,6 @@ pub fn dates(definition: &Definition, now: Instant, found: &mut Vec<Problem>) {
             gone(format!("actions[{i}].config.waitUntil"), message);
         }
     }
-}
-
-fn window(path: &str, limit: &str, found: &mut Vec<Problem>) {
-    let message = format!("the window has no {limit} that it could be of");
-    found.push(Problem::warning(codes::WINDOW_WITHOUT_LIMIT, path, message));
 }
 
 fn one_trigger(trigger: &Trigger, path: &str, found: &mut Vec<Problem>) {
@@ -278,15 +258,5 @@ fn one_trigger(trigger: &Trigger, path: &str, found: &mut Vec<Problem>) {
             }
         }
         Err(problems) => found.extend(problems.into_iter().map(|problem| problem.within(path))),
-    }
-    if let Some(limit) = &trigger.rate_limiting
-        && limit.time_window.is_some()
-        && limit.max_per_contact.is_none()
-    {
-        window(
-            &format!("{path}.rateLimiting.timeWindow"),
-            "maxPerContact",
-            found,
-        );
     }
 }

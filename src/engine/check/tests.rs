@@ -130,7 +130,11 @@ fn the_goal_that_is_met_before_it_is_set() {
 /// (trigger, findings)
 #[test]
 fn triggers() {
-    let rows: [(Value, &[&str]); 6] = [
+    let rows: [(Value, &[&str]); 7] = [
+        (
+            json!({"type": "order.shipped", "activeFrom": "2026-03-02T00:00:00Z", "activeTo": "2026-03-01T00:00:00Z"}),
+            &["dates_reversed trigger.activeTo"],
+        ),
         (
             json!({"type": "form submitted"}),
             &["invalid_event_type trigger.type"],
@@ -271,6 +275,43 @@ fn workflows_that_overlap() {
     for (id, form, kind, status, want) in rows {
         let found = own.overlap(&of(id, form.clone(), kind, status));
         assert_eq!(found.is_some(), want, "{id} {form} {kind} {status}");
+    }
+}
+
+/// (what is added to a good definition, findings)
+#[test]
+fn settings_of_enrollment() {
+    let rows: [(Value, &[&str]); 5] = [
+        (
+            json!({"startsAt": "2026-03-02T00:00:00Z", "endsAt": "2026-03-02T00:00:00Z"}),
+            &["dates_reversed endsAt"],
+        ),
+        (
+            json!({"pauseDates": [{"from": "2026-12-27T00:00:00Z", "until": "2026-12-24T00:00:00Z"}]}),
+            &["dates_reversed pauseDates[0].until"],
+        ),
+        (
+            json!({"enrollmentSettings": {"enrollmentLimitScope": "WORKFLOW"}}),
+            &["window_without_limit enrollmentSettings.enrollmentLimitScope"],
+        ),
+        (
+            json!({"enrollmentSettings": {"suppressionLists": ["global", "no name"]}}),
+            &["invalid_id enrollmentSettings.suppressionLists[1]"],
+        ),
+        (
+            json!({"enrollmentSettings": {"enrollmentLimit": 3, "enrollmentLimitScope": "workflow",
+                   "enrollmentWindow": {"amount": 7, "unit": "days"}, "suppressionLists": []}}),
+            &[],
+        ),
+    ];
+    for (more, want) in rows {
+        let trigger = json!({"type": "order.shipped"});
+        let mut definition =
+            json!({"id": "w", "trigger": trigger, "actions": [tag("a", json!([]))]});
+        for (name, value) in more.as_object().unwrap() {
+            definition[name] = value.clone();
+        }
+        assert_eq!(codes_of(definition, &Known::default()), want, "{more}");
     }
 }
 

@@ -4,9 +4,12 @@ use serde_json::{Value, json};
 
 use super::{Job, ResultLine, Row, Run, Simulation, input};
 use crate::{
-    engine::advance::{Burst, advance},
+    engine::{
+        advance::{Burst, advance},
+        limits, pauses,
+    },
     model::{
-        execution::{Execution, Status},
+        execution::{Execution, Instant, Status},
         ids,
         transition::{Admission, Cause, Effect, EntryKind, Input, Reply, Send, Transition},
     },
@@ -18,13 +21,14 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         let Some(mut run) = self.runs.get_mut(at).and_then(Option::take) else {
             return;
         };
+        let Some(whose) = self.contacts.get(&run.ex.contact) else {
+            return;
+        };
+        let before = whose.contact.fields.clone();
+        let step = self.decide(&run, input);
         let Some(whose) = self.contacts.get_mut(&run.ex.contact) else {
             return;
         };
-        let program = &self.programs[run.program];
-        let before = whose.contact.fields.clone();
-        let contact = &mut whose.contact;
-        let step = advance(program, &run.ex, contact, input, self.now, Burst::default());
         let Some(step) = step else {
             self.runs[at] = Some(run);
             return;
@@ -37,19 +41,15 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
             whose.contact.name_in_full();
         }
         self.report(&run, &step);
-        if let Some(Admission::Refused { detail }) = &step.admission {
-            self.summary.total_enrollments -= 1;
-            if let Some(whose) = self.contacts.get_mut(&run.ex.contact) {
-                let starts = whose.starts.entry(run.program).or_default();
-                starts.pop();
+        match &step.admission {
+            Some(Admission::Refused { reason, detail }) => {
+                self.summary.total_enrollments -= 1;
+                self.began(&run, None);
+                let (contact, id) = (run.ex.contact, run.ex.id);
+                self.blocked(run.program, contact, Some(id), *reason, detail.clone());
             }
-            let reason = step
-                .reason
-                .as_deref()
-                .unwrap_or("entry_conditions")
-                .to_owned();
-            let (contact, id) = (run.ex.contact, run.ex.id);
-            self.blocked(run.program, contact, Some(id), &reason, detail.clone());
+            Some(Admission::Started) => self.began(&run, Some(self.now)),
+            Some(Admission::Void) | None => {}
         }
         let cause = Cause {
             execution: run.ex.id,
@@ -82,6 +82,62 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
             self.plan(at, due);
         }
         self.runs[at] = Some(run);
+    }
+
+    /// What the worker decides before and after the machine runs: a pause, and room in the whole workflow.
+    fn decide(&mut self, run: &Run, input: &Input) -> Option<Transition> {
+        let program = &self.programs[run.program];
+        let contact = &mut self.contacts.get_mut(&run.ex.contact)?.contact;
+        let until = program.rules().pauses.until(self.now);
+        if until.is_some()
+            && let Some(parked) = pauses::parked(&run.ex, input, until)
+        {
+            return Some(parked);
+        }
+        let limit = program.rules().workflow_limit;
+        let limit = limit.filter(|_| !run.ex.state.started);
+        let (mut used, mut oldest) = (0, None);
+        if let Some(limit) = limit {
+            let since = limit.since(self.now, program.tenant.timezone);
+            let starts = self.counted.entry(run.program).or_default();
+            while since.is_some_and(|since| starts.front().is_some_and(|start| *start <= since)) {
+                starts.pop_front();
+            }
+            (used, oldest) = (starts.len(), starts.front().copied());
+        }
+        let full = limit.filter(|limit| used >= limit.count as usize);
+        let mut burst = Burst::default();
+        if until.is_some() || full.is_some() {
+            burst.max_steps = 0;
+        }
+        let step = advance(program, &run.ex, contact, input, self.now, burst)?;
+        if step.admission == Some(Admission::Started) {
+            if let Some(full) = full {
+                let detail = full.numbers(used as u64, oldest, program.tenant.timezone);
+                return Some(limits::refused(&run.ex, detail));
+            }
+            if limit.is_some() {
+                let starts = self.counted.entry(run.program).or_default();
+                starts.push_back(self.now);
+            }
+        }
+        Some(match until {
+            Some(_) => pauses::held(step, run.ex.status == Status::Paused, until),
+            None => step,
+        })
+    }
+
+    /// What its enrolment had reserved becomes a start, or none.
+    fn began(&mut self, run: &Run, start: Option<Instant>) {
+        if let Some(whose) = self.contacts.get_mut(&run.ex.contact) {
+            let starts = whose.starts.entry(run.program).or_default();
+            let reserved = starts.iter().rposition(|at| *at == run.ex.enrolled_at);
+            match (reserved, start) {
+                (Some(at), Some(start)) => starts[at] = start,
+                (Some(at), None) => drop(starts.remove(at)),
+                (None, _) => {}
+            }
+        }
     }
 
     pub(super) fn ended(&mut self, at: usize, ex: &Execution, status: Status, refused: bool) {

@@ -10,10 +10,12 @@ use crate::{
         contact::Contact,
         eligibility::{self, Candidate, Verdict},
         matching::{self, TriggerOutcome},
+        suppression,
     },
     model::{
         execution::{Execution, Instant, State, Status},
         ids,
+        refusal::Refusal,
         transition::Event,
         workflow::WorkflowStatus,
     },
@@ -35,10 +37,19 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         for decision in decisions {
             match decision.outcome {
                 TriggerOutcome::Matched { key } => {
+                    if self.debounced(at, event, contact, key.as_deref(), &decision.trigger) {
+                        continue;
+                    }
                     self.enroll(at, event, contact, key.as_deref(), &decision.trigger);
                 }
                 TriggerOutcome::BadKey { message } => {
-                    self.blocked(at, contact, None, "bad_key", json!({ "message": message }));
+                    self.blocked(
+                        at,
+                        contact,
+                        None,
+                        Refusal::BadKey,
+                        json!({ "message": message }),
+                    );
                 }
                 _ => {}
             }
@@ -66,6 +77,10 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
             .and_then(|whose| whose.contact.tz)
             .unwrap_or(program.tenant.timezone);
         let contact_key = contact.to_string();
+        let lists = &program.rules().suppression_lists;
+        let suppressed = whose.and_then(|whose| {
+            suppression::find(&self.options.suppressions, lists, &whose.contact, self.now)
+        });
         let candidate = Candidate {
             status: WorkflowStatus::Active,
             contact,
@@ -77,11 +92,12 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
             starts: starts.map(Vec::as_slice).unwrap_or_default(),
             live: &live,
             rate,
+            suppressed: suppressed.as_ref(),
         };
         match eligibility::decide(program.rules(), &candidate, self.now, tz) {
             Verdict::Enroll { key, live_key } => self.enter(at, event, contact, key, live_key, by),
             Verdict::Duplicate { .. } => {
-                self.blocked(at, contact, None, "duplicate", Value::Null);
+                self.blocked(at, contact, None, Refusal::Duplicate, Value::Null);
             }
             Verdict::Blocked { reason, detail } => {
                 self.blocked(at, contact, None, reason, detail);
@@ -99,6 +115,7 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         by: &str,
     ) {
         let program = &self.programs[at];
+        let due = self.begins(at, contact, by);
         let bucket = ids::bucket_of(self.tenant, contact);
         let source = event.id.to_string();
         let whose = contact.to_string();
@@ -121,7 +138,7 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
             priority: program.rules().priority,
             seq: 0,
             enrolled_at: self.now,
-            due_at: Some(self.now),
+            due_at: Some(due),
             state: State {
                 event: Some(envelope(event)),
                 depth: event.cause.as_ref().map_or(0, |cause| cause.depth),
@@ -141,7 +158,60 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
             whose.live.push(run);
             whose.starts.entry(at).or_default().push(now);
         }
-        self.plan(run, now);
+        self.plan(run, due);
+    }
+
+    /// When an execution begins that this trigger enrols now.
+    fn begins(&self, at: usize, contact: Uuid, by: &str) -> Instant {
+        let program = &self.programs[at];
+        let trigger = program.triggers.iter().find(|trigger| trigger.id == by);
+        let tz = self
+            .contacts
+            .get(&contact)
+            .and_then(|whose| whose.contact.tz)
+            .unwrap_or(program.tenant.timezone);
+        match trigger.and_then(|trigger| trigger.debounce) {
+            Some(debounce) => debounce.add(self.now, tz),
+            None => self.now,
+        }
+    }
+
+    /// Whether one that has not begun takes the event: then it begins later, with this one.
+    fn debounced(
+        &mut self,
+        at: usize,
+        event: &Event,
+        contact: Uuid,
+        key: Option<&str>,
+        by: &str,
+    ) -> bool {
+        let due = self.begins(at, contact, by);
+        if due == self.now {
+            return false;
+        }
+        let own = contact.to_string();
+        let key = key.unwrap_or(&own);
+        let live = self.contacts.get(&contact).map(|whose| whose.live.clone());
+        let waits = live.unwrap_or_default().into_iter().find(|run| {
+            let run = self.runs[*run].as_ref();
+            run.is_some_and(|run| {
+                run.program == at
+                    && !run.ex.state.started
+                    && run.ex.due_at.is_some_and(|due| due > self.now)
+                    && run
+                        .ex
+                        .key
+                        .strip_prefix(key)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+            })
+        });
+        let Some(run) = waits else { return false };
+        if let Some(Some(run)) = self.runs.get_mut(run) {
+            run.ex.due_at = Some(due);
+            run.ex.state.event = Some(envelope(event));
+        }
+        self.plan(run, due);
+        true
     }
 
     pub(super) fn plan(&mut self, run: usize, at: Instant) {
@@ -154,10 +224,11 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         at: usize,
         contact: Uuid,
         execution: Option<Uuid>,
-        reason: &str,
+        reason: Refusal,
         numbers: Value,
     ) {
-        let mut detail = json!({ "workflow": self.programs[at].workflow, "reason": reason });
+        let workflow = &self.programs[at].workflow;
+        let mut detail = json!({ "workflow": workflow, "reason": reason.name() });
         if !numbers.is_null() {
             detail["detail"] = numbers;
         }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
-    engine::contact::Contact,
+    engine::{contact::Contact, suppression},
     model::{
         execution::Instant,
         ids,
@@ -226,6 +226,23 @@ pub fn events(text: &str) -> Result<Vec<EventLine>, LineError> {
 /// The first line that is none.
 pub fn results(text: &str) -> Result<Vec<ResultLine>, LineError> {
     lines(text).map(|(line, text)| parse(line, text)).collect()
+}
+
+/// Reads entries of suppression lists; empty lines are skipped.
+///
+/// # Errors
+/// The first line that is none.
+pub fn suppressions(text: &str) -> Result<Vec<suppression::Entry>, LineError> {
+    lines(text)
+        .map(|(line, text)| {
+            let entry: suppression::Entry = parse(line, text)?;
+            if suppression::plain(entry.kind, &entry.value).is_none() {
+                let kind = entry.kind.name();
+                return Err(wrong(line, &format!("\"value\" can be no {kind}")));
+            }
+            Ok(entry)
+        })
+        .collect()
 }
 
 #[derive(Deserialize)]

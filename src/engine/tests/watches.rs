@@ -32,7 +32,7 @@ fn entry_conditions_refuse() {
     );
     assert_eq!(run.story(), ["execution:exited"]);
     let admission = run.last.as_ref().unwrap().admission.as_ref();
-    let Some(Admission::Refused { detail }) = admission else {
+    let Some(Admission::Refused { detail, .. }) = admission else {
         panic!("{admission:?}")
     };
     assert!(detail.to_string().contains("score"), "{detail}");

@@ -7,8 +7,10 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 use waypost::{
     engine::{
+        contact::Contact,
         eligibility::{Candidate, Verdict, decide},
         program::{Numbers, Program, TenantInfo},
+        suppression::{self, Entry, Kind},
     },
     model::{ids, span::Span, workflow::WorkflowStatus},
     store::enroll::{self, RateLimit},
@@ -69,7 +71,29 @@ struct Asking {
     /// A live execution: its enrollment key, and whether it has begun (then `past` holds its start).
     live: Option<(String, bool)>,
     rate: Option<(u32, Option<Span>)>,
+    email: Option<&'static str>,
+    phone: Option<&'static str>,
     now: DateTime<Utc>,
+}
+
+/// Who is suppressed, by list; SQL and Rust take the same entries.
+fn suppressions() -> Vec<Entry> {
+    let entry = |kind, value: &str, list: &str| Entry {
+        kind,
+        value: value.into(),
+        list: list.into(),
+        reason: (list == "global").then(|| "asked to".into()),
+        expires_at: None,
+    };
+    let mut over = entry(Kind::Email, "over@example.com", "global");
+    over.expires_at = Some("2024-03-31T01:30:00Z".parse().unwrap());
+    vec![
+        entry(Kind::Email, " Ada@Example.COM ", "global"),
+        entry(Kind::Domain, "@RIVAL.test", "rivals"),
+        entry(Kind::Phone, "+49 (30) 123-456", "global"),
+        entry(Kind::Email, "ada@example.com", "rivals"),
+        over,
+    ]
 }
 
 /// A span as settings take it.
@@ -90,6 +114,11 @@ fn definition(dice: &mut Dice, n: usize) -> Value {
     if dice.once_in(2) {
         settings["reEnrollmentDelay"] = object(dice);
     }
+    match dice.below(4) {
+        0 => settings["suppressionLists"] = json!([]),
+        1 => settings["suppressionLists"] = json!(["rivals"]),
+        _ => {}
+    }
     let mut whole = json!({ "id": format!("w{n}"), "enrollmentSettings": settings,
         "actions": [{ "id": "s", "type": "add_tag", "config": { "tag": "x" } }] });
     match dice.below(6) {
@@ -101,6 +130,12 @@ fn definition(dice: &mut Dice, n: usize) -> Value {
     match dice.below(10) {
         0 => whole["startsAt"] = json!(TIMES[1]),
         1 => whole["endsAt"] = json!(TIMES[3]),
+        2 => {
+            whole["pauseDates"] = json!([
+                { "from": TIMES[3], "until": TIMES[6] },
+                { "from": TIMES[0], "until": TIMES[1] },
+                { "from": TIMES[1], "until": TIMES[4] }]);
+        }
         _ => {}
     }
     whole
@@ -129,6 +164,9 @@ fn asking(dice: &mut Dice, n: usize, own: &[Span]) -> Asking {
         json!({ "order": { "id": "k1" }, "items": ["a"] }),
         json!({ "order": { "id": null }, "items": [1, true] }),
         json!({ "order": "k1", "items": { "1": 2.5 } }),
+        json!({ "order": { "id": { "n": 17 } }, "items": [0, ["b"]] }),
+        json!({ "order": { "id": 17.0 }, "items": [0, "  b\n"] }),
+        json!({ "order": { "id": "  " }, "items": [0, 17.50] }),
     ];
     let keys = ["k1", "17", "b"];
     let live = dice.once_in(3).then(|| {
@@ -153,6 +191,17 @@ fn asking(dice: &mut Dice, n: usize, own: &[Span]) -> Asking {
                 (!dice.once_in(3)).then_some(window),
             )
         }),
+        email: *dice.of(&[
+            None,
+            None,
+            None,
+            None,
+            Some("ADA@example.com"),
+            Some("bo@rival.test"),
+            Some("bo@mail.rival.test"),
+            Some("over@example.com"),
+        ]),
+        phone: *dice.of(&[None, None, None, Some("+49 30 123456"), Some("030 123456")]),
         now,
     }
 }
@@ -164,12 +213,16 @@ fn tz_of(zone: Option<&str>) -> Tz {
 /// Puts the contact's past into the tables.
 async fn lay_down(c: &mut PgConnection, tenant: i32, workflow: i32, who: &Asking) {
     if who.exists {
-        sqlx::query("insert into crm.contacts (id, timezone) values ($1, $2)")
-            .bind(who.contact)
-            .bind(who.zone)
-            .execute(&mut *c)
-            .await
-            .unwrap();
+        sqlx::query(
+            "insert into crm.contacts (id, timezone, email, phone) values ($1, $2, $3, $4)",
+        )
+        .bind(who.contact)
+        .bind(who.zone)
+        .bind(who.email)
+        .bind(who.phone)
+        .execute(&mut *c)
+        .await
+        .unwrap();
     }
     let bucket = ids::bucket_of(tenant, who.contact);
     sqlx::query(
@@ -240,16 +293,18 @@ async fn really(
 
 /// Instants as such, and spans as the tables hold them.
 fn plain(mut detail: Value) -> Value {
-    for name in ["lastStart", "until"] {
+    for name in [
+        "lastStart",
+        "nextAt",
+        "until",
+        "startsAt",
+        "endsAt",
+        "expiresAt",
+    ] {
         if let Some(at) = detail.get(name).and_then(Value::as_str) {
             let at: DateTime<Utc> = at.parse().unwrap();
             detail[name] = json!(at);
         }
-    }
-    if detail["unit"] == json!("milliseconds") {
-        let amount = detail["amount"].as_i64().unwrap();
-        detail["amount"] = json!(amount / 1_000);
-        detail["unit"] = json!("seconds");
     }
     detail
 }
@@ -265,6 +320,12 @@ fn decided(
     if let Some((_, false)) = who.live {
         starts.push(who.now - TimeDelta::hours(2));
     }
+    let mut contact = Contact::unread(who.contact);
+    for (name, value) in [("email", who.email), ("phone", who.phone)] {
+        contact.set(name, json!(value));
+    }
+    let lists = &program.rules().suppression_lists;
+    let suppressed = suppression::find(&suppressions(), lists, &contact, who.now);
     let candidate = Candidate {
         status,
         contact: who.contact,
@@ -275,11 +336,14 @@ fn decided(
         starts: &starts,
         live: &live,
         rate: who.rate,
+        suppressed: suppressed.as_ref(),
     };
     match decide(program.rules(), &candidate, who.now, tz_of(who.zone)) {
         Verdict::Enroll { .. } => ("enrolled".into(), Value::Null, Value::Null),
         Verdict::Duplicate { .. } => ("duplicate".into(), Value::Null, Value::Null),
-        Verdict::Blocked { reason, detail } => ("blocked".into(), json!(reason), plain(detail)),
+        Verdict::Blocked { reason, detail } => {
+            ("blocked".into(), json!(reason.name()), plain(detail))
+        }
     }
 }
 
@@ -298,6 +362,17 @@ async fn the_rules_in_rust_are_the_rules_in_sql() {
         .execute(&mut c)
         .await
         .unwrap();
+    for entry in suppressions() {
+        sqlx::query("select waypost.suppress($1, $2, $3, $4, $5)")
+            .bind(entry.value)
+            .bind(entry.kind.name())
+            .bind(entry.list)
+            .bind(entry.reason)
+            .bind(entry.expires_at)
+            .execute(&mut c)
+            .await
+            .unwrap();
+    }
     let info = TenantInfo {
         name: "t".into(),
         timezone: HOME,
@@ -363,6 +438,8 @@ async fn the_rules_in_rust_are_the_rules_in_sql() {
         "workflow_archived",
         "workflow_not_started",
         "workflow_ended",
+        "paused_dates",
+        "suppressed",
     ] {
         assert!(
             seen.contains_key(outcome),

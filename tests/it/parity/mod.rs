@@ -12,6 +12,7 @@ mod eligibility;
 mod examples;
 mod generated;
 mod printed;
+mod rules;
 mod world;
 
 /// What of one contact differs, in words; none: nothing.

@@ -44,6 +44,8 @@ pub struct World {
     pub definitions: Vec<Value>,
     pub contacts: Vec<Value>,
     pub facts: Vec<Fact>,
+    /// Entries of suppression lists, as `waypost simulate --suppressions` reads them.
+    pub suppressions: Vec<Value>,
     /// Minutes that the world lasts; what falls due at its very end does not happen.
     pub minutes: i64,
 }
@@ -124,6 +126,16 @@ impl World {
         let mut c = house.connect().await;
         for contact in &self.contacts {
             insert(&mut c, contact).await;
+        }
+        for entry in &self.suppressions {
+            sqlx::query(
+                "select waypost.suppress($1 ->> 'value', $1 ->> 'kind', $1 ->> 'list', $1 ->> 'reason',
+                                         ($1 ->> 'expires_at')::timestamptz)",
+            )
+            .bind(entry)
+            .execute(&mut c)
+            .await
+            .unwrap();
         }
         // That they came is an event too: nobody is deployed yet who could hear of it.
         let mut driver = Driver::new(shared.clone(), house.tenant, start());
@@ -221,6 +233,7 @@ impl World {
             from: Some(start()),
             until: Some(at(self.minutes)),
             results,
+            suppressions: simulate::suppressions(&text(self.suppressions.clone())).unwrap(),
             tenant: Some(known.tenant),
             ..Options::default()
         };
@@ -307,11 +320,11 @@ async fn run_until(driver: &mut Driver, end: DateTime<Utc>) {
 
 async fn insert(c: &mut PgConnection, contact: &Value) {
     sqlx::query(
-        "insert into crm.contacts (id, email, first_name, timezone, tags, last_purchase_date, custom_fields)
-         select ($1 ->> 'id')::uuid, $1 ->> 'email', $1 ->> 'firstName', $1 ->> 'timezone',
+        "insert into crm.contacts (id, email, phone, first_name, timezone, tags, last_purchase_date, custom_fields)
+         select ($1 ->> 'id')::uuid, $1 ->> 'email', $1 ->> 'phone', $1 ->> 'firstName', $1 ->> 'timezone',
                 array(select jsonb_array_elements_text(coalesce($1 -> 'tags', '[]'))),
                 ($1 ->> 'lastPurchaseDate')::timestamptz,
-                $1 - array['id', 'email', 'firstName', 'timezone', 'tags', 'lastPurchaseDate']",
+                $1 - array['id', 'email', 'phone', 'firstName', 'timezone', 'tags', 'lastPurchaseDate']",
     )
     .bind(contact)
     .execute(c)

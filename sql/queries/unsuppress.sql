@@ -1,0 +1,4 @@
+-- used by: store/suppressions.rs remove
+-- locks:   as waypost.unsuppress
+-- index:   suppressed_pk
+select waypost.unsuppress($1, $2, $3)
