@@ -14,6 +14,8 @@ pub mod cli;
 #[cfg(feature = "full")]
 pub mod connect;
 pub mod engine;
+#[cfg(feature = "full")]
+pub mod faults;
 pub mod model;
 #[cfg(feature = "full")]
 pub mod private_pg;

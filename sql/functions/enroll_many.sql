@@ -25,6 +25,8 @@ declare
   v_outcomes  text[];
   v_reasons   text[];
   v_ids       uuid[];
+  -- Set by `waypost enroll`, where a person does it.
+  v_kind      text := coalesce(nullif(current_setting('waypost.enrolled_by', true), ''), 'api.trigger');
   v_scope     text;
 begin
   if v_count = 0 then
@@ -47,7 +49,7 @@ begin
     from waypost.enroll_batch(
       v_tenant, array_fill(v_workflow, array[v_count]), contact_ids, keys, v_sources,
       array_fill(v_now, array[v_count]),
-      array(select jsonb_build_object('type', 'api.trigger', 'id', v_sources[o], 'occurred_at',
+      array(select jsonb_build_object('type', v_kind, 'id', v_sources[o], 'occurred_at',
                      to_char(v_now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'data', coalesce(datas[o], '{}'))
             from generate_series(1, v_count) o),
       array_fill(enroll_many.priority, array[v_count]), v_depths, v_now) b;

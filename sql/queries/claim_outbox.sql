@@ -15,4 +15,5 @@ update waypost.sends o
        lease_until = statement_timestamp() + $3 * interval '1 millisecond'
  where o.ctid = any (array(select c from k))
 returning o.bucket, o.id, o.execution_id, o.seq, o.tenant_id, o.action, o.policy, o.fence, o.attempt, o.due_at,
-          o.created_at, o.first_at, o.timeout_ms, o.retry, o.request, o.doubt, statement_timestamp() as now
+          o.created_at, o.first_at, o.timeout_ms, o.retry, o.request, o.doubt, statement_timestamp() as now,
+          o.claimed_at

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
 use super::{
     error::{AppError, AppResult},
     waypost::Waypost,
 };
-use crate::store::intake;
 pub use crate::store::intake::{Enrolled, NewEnrollment};
+use crate::{
+    faults::{self, FailPoint},
+    store::intake,
+};
 
 /// Contacts of one transaction, when there are many.
 const BATCH: usize = 1_000;
@@ -63,11 +67,12 @@ impl Waypost {
         dry_run: bool,
     ) -> AppResult<Enrolled> {
         let mut tx = self.begin().await?;
+        intake::by_hand(&mut tx).await?;
         let rows = intake::enroll(&mut tx, workflow, &[who], priority).await?;
         if dry_run {
             tx.rollback().await?;
         } else {
-            tx.commit().await?;
+            commit(tx).await?;
         }
         rows.into_iter()
             .next()
@@ -94,11 +99,12 @@ impl Waypost {
         intake::contacts_of(&mut reader, query, BATCH, async |ids| {
             let who = ids.iter().map(contact).collect::<AppResult<Vec<_>>>()?;
             let mut tx = self.begin().await?;
+            intake::by_hand(&mut tx).await?;
             let rows = intake::enroll(&mut tx, workflow, &who, priority).await?;
             if dry_run {
                 tx.rollback().await?;
             } else {
-                tx.commit().await?;
+                commit(tx).await?;
             }
             if rows
                 .iter()
@@ -113,6 +119,17 @@ impl Waypost {
         .await?;
         Ok(done)
     }
+}
+
+async fn commit(tx: Transaction<'_, Postgres>) -> AppResult<()> {
+    faults::at(FailPoint::EnrollWritten)
+        .await
+        .map_err(sqlx::Error::from)?;
+    tx.commit().await?;
+    faults::at(FailPoint::EnrollCommitted)
+        .await
+        .map_err(sqlx::Error::from)?;
+    Ok(())
 }
 
 /// There is no workflow of that id.

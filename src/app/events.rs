@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
+use sqlx::{Postgres, Transaction};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use uuid::Uuid;
 
@@ -11,9 +12,12 @@ use super::{
     error::{AppError, AppResult},
     waypost::Waypost,
 };
-use crate::model::execution::Instant;
-use crate::store::intake;
 pub use crate::store::intake::NewEvent;
+use crate::{
+    faults::{self, FailPoint},
+    model::execution::Instant,
+    store::intake,
+};
 
 /// Events of one transaction, when there are many.
 const BATCH: usize = 1_000;
@@ -44,7 +48,7 @@ impl Waypost {
     pub async fn emit(&self, event: NewEvent) -> AppResult<Uuid> {
         let mut tx = self.begin().await?;
         let ids = intake::emit(&mut tx, &[event], true).await?;
-        tx.commit().await?;
+        commit(tx).await?;
         ids.first()
             .copied()
             .ok_or_else(|| AppError::no("the event was not recorded"))
@@ -94,7 +98,7 @@ impl Waypost {
             if batch.len() >= BATCH || (read == 0 && !batch.is_empty()) {
                 let mut tx = self.begin().await?;
                 intake::emit(&mut tx, &batch, read == 0).await?;
-                tx.commit().await?;
+                commit(tx).await?;
                 count += batch.len() as u64;
                 batch.clear();
                 progress(count);
@@ -104,6 +108,17 @@ impl Waypost {
             }
         }
     }
+}
+
+async fn commit(tx: Transaction<'_, Postgres>) -> AppResult<()> {
+    faults::at(FailPoint::EmitWritten)
+        .await
+        .map_err(sqlx::Error::from)?;
+    tx.commit().await?;
+    faults::at(FailPoint::EmitCommitted)
+        .await
+        .map_err(sqlx::Error::from)?;
+    Ok(())
 }
 
 fn event_line(line: &[u8]) -> Result<NewEvent, String> {

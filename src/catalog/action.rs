@@ -36,6 +36,11 @@ pub trait Action: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether what it chooses for a contact is kept for later executions and versions.
+    fn sticky(&self) -> bool {
+        false
+    }
+
     /// Where it works.
     fn class(&self) -> Class;
 }
@@ -100,6 +105,11 @@ pub enum Outcome {
         /// Times out then.
         limit: Option<Instant>,
     },
+    /// Stands still until somebody has decided.
+    Review {
+        /// What is to be decided, for history and `waypost.reviews`.
+        detail: Value,
+    },
     /// Asks for something outside.
     Send {
         /// Rendered and frozen.
@@ -145,6 +155,17 @@ pub enum Wake<'a> {
     Event(&'a Event),
     /// An operator says the wait is over.
     Skip,
+    /// Somebody has decided.
+    Review(&'a Verdict),
+}
+
+/// What somebody decided who was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// It may go on; else it is rejected.
+    pub approved: bool,
+    /// What they say to it.
+    pub note: Option<String>,
 }
 
 /// What a parked branch makes of it.
@@ -155,12 +176,26 @@ pub enum Waking {
         /// Absent: only when something happens (or at the park's `limit`).
         until: Option<Instant>,
     },
+    /// Goes on waiting, and both its times may have moved: the contact has changed its zone, or a date.
+    Retime {
+        /// Look again then.
+        until: Option<Instant>,
+        /// Times out then.
+        limit: Option<Instant>,
+    },
     /// The wait is over.
     Done {
         /// For history, and `steps.<id>.result`.
         result: Value,
         /// True: the limit came first; `onTimeout` leads on, if given.
         timed_out: bool,
+    },
+    /// The wait is over; the branch goes on at these steps (several fork, none end it).
+    Choose {
+        /// Step indexes.
+        steps: Vec<u32>,
+        /// For history, and `steps.<id>.result`.
+        result: Value,
     },
     /// It can never be over.
     Fail(Failure),

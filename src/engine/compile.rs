@@ -148,6 +148,7 @@ pub(super) fn compile(
         return Err(found.0);
     };
     let mut program = Program {
+        sticky: steps.iter().any(|step| step.action.sticky()),
         workflow: definition.id.clone(),
         name: definition
             .name
@@ -333,6 +334,10 @@ fn link(program: &mut Program) {
     for watch in watches {
         watch.condition.reads(&mut waking);
     }
+    if waking.zone {
+        // Whoever moves to another zone has another nine o'clock at once.
+        waking.contact.insert(timezone());
+    }
     if let Some(replies) = &program.replies {
         let kinds = replies.kinds().map(str::to_owned);
         waking.events.extend(kinds);
@@ -352,10 +357,7 @@ fn link(program: &mut Program) {
     reads.all_contact |= reads.all_snapshot;
     let waits = program.steps.iter().any(|step| step.class == Class::Wait);
     if waits || reads.reads_contact() {
-        reads.contact.insert(FieldName {
-            name: "timezone".into(),
-            custom: false,
-        });
+        reads.contact.insert(timezone());
     }
     for step in &mut program.steps {
         step.kept = reads.all_steps || reads.steps.contains(&step.id);
@@ -372,6 +374,13 @@ fn link(program: &mut Program) {
     }
     program.trigger_reads = matching;
     link_graph(program);
+}
+
+fn timezone() -> FieldName {
+    FieldName {
+        name: "timezone".into(),
+        custom: false,
+    }
 }
 
 fn link_graph(program: &mut Program) {

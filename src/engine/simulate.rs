@@ -14,7 +14,7 @@ use super::{contact::Contact, interests::Interests, program::Program, suppressio
 use crate::model::{
     execution::{Execution, Instant},
     ids,
-    transition::{Cause, Event, Input, Reply},
+    transition::{Cause, Command, Event, Input, Reply},
 };
 
 mod advancing;
@@ -120,6 +120,7 @@ struct Run {
 enum Job {
     Event(Box<Event>),
     Reply(usize, Reply),
+    Command(usize, Command),
 }
 
 impl<'p, S: FnMut(Row)> Simulation<'p, S> {
@@ -202,6 +203,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
                 match job {
                     Job::Event(event) => self.take_in(&event),
                     Job::Reply(run, reply) => self.advance(run, &Input::Reply(reply)),
+                    Job::Command(run, command) => self.advance(run, &Input::Command(command)),
                 }
             }
         }

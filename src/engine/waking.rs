@@ -1,8 +1,12 @@
 //! What ends a stand-still: an answer from outside, a time, an event.
 
+use chrono::Duration;
 use serde_json::json;
 
-use super::burst::{Machine, to_millis};
+use super::{
+    burst::{Machine, to_millis},
+    steps::limit_of,
+};
 use crate::{
     catalog::action::{Failure, Wake, Waking},
     model::{
@@ -73,9 +77,10 @@ impl Machine<'_> {
         }
     }
 
-    /// Wakes the branches that an event may concern.
+    /// Wakes the branches that an event may concern; what waits for a time looks whether it has moved.
     pub(super) fn wake_on(&mut self, event: &Event) {
-        for id in self.parked(|park| matches!(park.kind, ParkKind::Condition | ParkKind::Event)) {
+        let waits = |kind| matches!(kind, ParkKind::Time | ParkKind::Condition | ParkKind::Event);
+        for id in self.parked(|park| waits(park.kind)) {
             let Some(at) = self.position(id) else {
                 continue;
             };
@@ -131,32 +136,70 @@ impl Machine<'_> {
             }
             _ => self.with_step(index, step, |cx| step.action.wake(cx, &park, why)),
         };
-        let over = park.limit.is_some_and(|limit| limit <= self.now);
+        let waking = match waking {
+            Waking::Stay { until } => Waking::Retime {
+                until,
+                limit: park.limit,
+            },
+            Waking::Retime { until, limit } => Waking::Retime {
+                until: self.settled(park.until, until),
+                limit: self.settled(park.limit, limit_of(step, limit, park.since)),
+            },
+            waking => waking,
+        };
         let waking = match (waking, why) {
-            (Waking::Stay { .. }, Wake::Skip) => Waking::Done {
+            (Waking::Retime { .. }, Wake::Skip) => Waking::Done {
                 result: json!({ "skipped": true }),
                 timed_out: false,
             },
-            (Waking::Stay { .. }, _) if over => Waking::Done {
-                result: json!({ "timedOut": true }),
-                timed_out: true,
-            },
+            (Waking::Retime { limit, .. }, _) if limit.is_some_and(|limit| limit <= self.now) => {
+                Waking::Done {
+                    result: json!({ "timedOut": true }),
+                    timed_out: true,
+                }
+            }
             (waking, _) => waking,
         };
         match waking {
-            Waking::Stay { until } => {
-                let before = park.until;
-                if until.map(|time| to_millis(time, 999_999)) != before {
-                    self.park(at, Park { until, ..park });
-                }
-            }
+            Waking::Stay { until } => self.repark(at, &park, until, park.limit),
+            Waking::Retime { until, limit } => self.repark(at, &park, until, limit),
             Waking::Done { result, timed_out } => {
                 let seq = self.complete(at, index, step, result);
                 let next = step.on_timeout.as_deref().filter(|_| timed_out);
                 self.go(at, next.unwrap_or(&step.on_success), seq);
                 self.dirty = true;
             }
+            Waking::Choose { steps, result } => {
+                let seq = self.complete(at, index, step, result);
+                self.go(at, &steps, seq);
+                self.dirty = true;
+            }
             Waking::Fail(failure) => self.fail(at, index, step, failure),
+        }
+    }
+
+    /// The time as it was, where the new one is the same: states keep whole milliseconds of when a wait began.
+    fn settled(&self, before: Option<Instant>, after: Option<Instant>) -> Option<Instant> {
+        let near = |a: Instant, b: Instant| (a - b).abs() <= Duration::milliseconds(1);
+        match (before, after) {
+            (Some(before), Some(after)) if before > self.now && near(before, after) => Some(before),
+            _ => after,
+        }
+    }
+
+    /// Goes on standing there, with these times.
+    fn repark(&mut self, at: usize, park: &Park, until: Option<Instant>, limit: Option<Instant>) {
+        let kept = |time: Option<Instant>| time.map(|time| to_millis(time, 999_999));
+        if (kept(until), kept(limit)) != (park.until, park.limit) {
+            let park = park.clone();
+            self.park(
+                at,
+                Park {
+                    until,
+                    limit,
+                    ..park
+                },
+            );
         }
     }
 }

@@ -143,6 +143,7 @@ impl Leaf {
             None => reads.add(&self.field),
         }
         reads.clock |= self.operator.is_clock_relative();
+        reads.zone |= self.operator.reads_dates();
         if let Want::Template(template) = &self.wanted {
             template.reads(reads);
         }

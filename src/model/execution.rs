@@ -230,6 +230,9 @@ pub enum ParkKind {
     /// The answer to an outbox row.
     #[serde(rename = "o")]
     Reply,
+    /// An operator's decision.
+    #[serde(rename = "v")]
+    Review,
     /// The other branches of its fork (it stands at the join step).
     #[serde(rename = "j")]
     Join,

@@ -2,6 +2,8 @@
 
 pub mod compare;
 pub mod condition;
+pub mod cron;
+pub mod daytime;
 pub mod execution;
 pub mod ids;
 pub mod nearest;
@@ -16,5 +18,6 @@ pub mod scope;
 pub mod span;
 pub mod template;
 pub mod transition;
+pub mod window;
 pub mod workflow;
 pub mod zone;

@@ -163,6 +163,12 @@ impl Operator {
         matches!(self, Operator::NewerThan | Operator::OlderThan)
     }
 
+    /// Whether it reads dates, so that the zone counts where they have none.
+    pub fn reads_dates(self) -> bool {
+        let dates = matches!(self.row().takes, Takes::Date | Takes::Dates);
+        dates || self.is_clock_relative()
+    }
+
     /// Whether it compares `old.*` with `new.*`.
     pub fn is_change(self) -> bool {
         matches!(

@@ -62,6 +62,8 @@ pub struct Reads {
     pub secrets: BTreeSet<String>,
     /// The clock: the answer can change while nothing else does.
     pub clock: bool,
+    /// The contact's zone, for times of day, calendar units and dates without a zone.
+    pub zone: bool,
 }
 
 impl Reads {
@@ -105,6 +107,7 @@ impl Reads {
         self.execution |= other.execution;
         self.tenant |= other.tenant;
         self.clock |= other.clock;
+        self.zone |= other.zone;
     }
 
     /// Whether a change of the live contact can change the answer.

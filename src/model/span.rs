@@ -196,6 +196,11 @@ impl Span {
         self.amount == 0
     }
 
+    /// Whether it goes by the calendar of a zone: from days upward, and not nothing.
+    pub fn is_calendar(self) -> bool {
+        self.unit.is_calendar() && self.amount != 0
+    }
+
     /// Its exact length; calendar units count as days of 24 hours, months of 30, years of 365 days.
     pub fn nominal(self) -> Duration {
         let days = |n: i64| n.saturating_mul(86_400_000);

@@ -112,6 +112,17 @@ pub enum ReplyOutcome {
 pub enum Command {
     /// The parked waits are over now.
     SkipWait,
+    /// Somebody has looked at what a `manual_review` asks.
+    Review {
+        /// Step id; none: every review of the execution that is open.
+        #[serde(default)]
+        step: Option<String>,
+        /// Whether it may go on; else it is rejected.
+        approve: bool,
+        /// What the reviewer says to it.
+        #[serde(default)]
+        note: Option<String>,
+    },
     /// Stand on this step instead (all branches end).
     Move {
         /// Step id.
@@ -269,6 +280,13 @@ pub enum Effect {
     Send(Send),
     /// A write to the contact's rows in this database.
     Crm(CrmWrite),
+    /// What a sticky split chose for the contact, to be honoured by later executions and versions.
+    Remember {
+        /// Id of the split.
+        step: String,
+        /// Id of the variant.
+        variant: String,
+    },
     /// The open outbox rows of this execution are moot: pending ones, and claimed ones under hold or
     /// reconcile, are cancelled. Given with every final status, and at `any` joins.
     CancelSends {

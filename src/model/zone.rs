@@ -1,10 +1,12 @@
 //! The one place where a wall-clock time becomes an instant, and where date texts are read.
 
 use chrono::{
-    DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone,
-    Utc,
+    DateTime, Datelike, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat,
+    TimeZone, Timelike, Utc,
 };
 use chrono_tz::Tz;
+
+use super::nearest::nearest;
 
 /// The instant of a wall-clock time in a zone.
 ///
@@ -37,6 +39,41 @@ fn end_of_gap(local: NaiveDateTime, tz: Tz) -> DateTime<Utc> {
         }
     }
     DateTime::from_timestamp(after, 0).unwrap_or(as_utc)
+}
+
+/// The latest wall-clock time, in whole seconds, whose instant ([`resolve`]) is not after `now`: all that
+/// the wall clock shows after it comes after `now`. In the second pass of an hour that occurs twice that
+/// is the end of the hour. None: beyond the years that a wall clock can show (1 to 9,998).
+pub fn wall_clock(now: DateTime<Utc>, tz: Tz) -> Option<NaiveDateTime> {
+    if !(1..=9_998).contains(&now.year()) {
+        return None;
+    }
+    let second = Duration::seconds(1);
+    let local = now.with_timezone(&tz).naive_local().with_nanosecond(0)?;
+    let second_pass =
+        matches!(tz.from_local_datetime(&local), LocalResult::Ambiguous(a, b) if a.max(b) <= now);
+    if !second_pass {
+        return Some(local);
+    }
+    let mut before = local;
+    let mut after = local + Duration::days(2);
+    while after - before > second {
+        let middle = before + Duration::seconds((after - before).num_seconds() / 2);
+        match resolve(middle, tz) <= now {
+            true => before = middle,
+            false => after = middle,
+        }
+    }
+    Some(before)
+}
+
+/// The zone of that name, such as `Europe/Berlin`; the error names the nearest.
+pub fn zone_named(name: &str) -> Result<Tz, String> {
+    name.parse().map_err(|_| {
+        let near = nearest(name, chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name()));
+        let near = near.unwrap_or("Europe/Berlin");
+        format!("the zone is none by that name, write one such as {near}")
+    })
 }
 
 /// An instant as text, in one spelling everywhere: UTC with `Z`, fractions in threes where there are any.
@@ -291,6 +328,15 @@ mod tests {
             let _ = Moment::parse(&text);
             let _ = Moment::parse(&dateish);
             let _ = Moment::parse(&format!("2024-05-01T{dateish}"));
+        }
+
+        /// What the wall clock shows until then has been, the second after it is still to come.
+        #[test]
+        fn the_wall_clock_parts_past_and_future(seconds in -2_000_000_000i64..4_000_000_000, zone in 0usize..chrono_tz::TZ_VARIANTS.len()) {
+            let (now, tz) = (DateTime::from_timestamp(seconds, 0).unwrap(), chrono_tz::TZ_VARIANTS[zone]);
+            let wall = wall_clock(now, tz).unwrap();
+            proptest::prop_assert!(resolve(wall, tz) <= now);
+            proptest::prop_assert!(resolve(wall + Duration::seconds(1), tz) > now);
         }
 
         #[test]

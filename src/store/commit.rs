@@ -13,12 +13,15 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, StoreResult, contacts, contacts::Delta, sql, storable};
-use crate::model::{
-    execution::{Execution, Instant},
-    ids::outbox_id,
-    refusal::Refusal,
-    transition::{Admission, Effect, Entry, Send, Transition},
+use super::{StoreError, StoreResult, choices, contacts, contacts::Delta, sql, storable};
+use crate::{
+    faults::{self, FailPoint},
+    model::{
+        execution::{Execution, Instant},
+        ids::outbox_id,
+        refusal::Refusal,
+        transition::{Admission, Effect, Entry, Send, Transition},
+    },
 };
 
 /// One execution and what the machine made of it, over all inputs of this transaction.
@@ -144,16 +147,25 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
         return Ok(());
     }
     batch.sort_by_key(Settled::id);
+    faults::at(FailPoint::CommitReserved).await?;
     write_contacts(connection, &batch).await?;
+    faults::at(FailPoint::CommitContacts).await?;
     write_ledger(connection, &batch).await?;
+    faults::at(FailPoint::CommitLedger).await?;
     let (ended, going): (Vec<&Settled>, Vec<&Settled>) = batch
         .iter()
         .partition(|one| one.transition.status.is_final());
     update_runs(connection, &going).await?;
+    faults::at(FailPoint::CommitRuns).await?;
     finish_runs(connection, &ended).await?;
+    faults::at(FailPoint::CommitFinished).await?;
     insert_bursts(connection, &batch).await?;
+    faults::at(FailPoint::CommitHistory).await?;
     cancel_sends(connection, &batch).await?;
+    faults::at(FailPoint::CommitCancelled).await?;
     insert_sends(connection, &batch).await?;
+    faults::at(FailPoint::CommitSends).await?;
+    choices::keep(connection, &batch).await?;
     insert_refusals(connection, &batch).await
 }
 

@@ -1,5 +1,7 @@
 //! What can go wrong between us and Postgres, and whether trying again makes sense.
 
+use crate::faults::{Plant, planted};
+
 /// Result of everything in the store.
 pub type StoreResult<T> = Result<T, StoreError>;
 
@@ -27,6 +29,13 @@ pub enum StoreError {
         /// What is wrong.
         why: String,
     },
+}
+
+/// What a fail point gives stands for a connection that is gone.
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        StoreError::Database(sqlx::Error::Io(error))
+    }
 }
 
 /// What to do about an error.
@@ -68,6 +77,7 @@ impl StoreError {
                 {
                     Remedy::Retry
                 }
+                _ if planted(Plant::NoRowFallback) => Remedy::Retry,
                 _ => Remedy::Isolate,
             },
             _ => Remedy::Isolate,

@@ -77,6 +77,15 @@ pub async fn emit(
     Ok(ids.fetch_all(connection).await?)
 }
 
+/// What this transaction enrols, a person enrols: `event.type` is `manual.enrollment` instead of `api.trigger`.
+///
+/// # Errors
+/// Of the database.
+pub async fn by_hand(connection: &mut PgConnection) -> StoreResult<()> {
+    sqlx::query(sql!("enrolled_by")).execute(connection).await?;
+    Ok(())
+}
+
 /// Enrols contacts into one workflow; one answer for each, in the order given.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 //! connection, so that the caller decides what is one transaction.
 
 pub mod backtest;
+pub mod choices;
 pub mod clock;
 pub mod commit;
 pub mod contacts;
@@ -36,6 +37,17 @@ pub use pool::{Purpose, connect};
 use crate::model::execution::Instant;
 
 /// The text of one file of `sql/queries/`.
+#[cfg(feature = "failpoints")]
+macro_rules! sql {
+    ($name:literal) => {
+        crate::faults::sown(
+            $name,
+            include_str!(concat!("../../sql/queries/", $name, ".sql")),
+        )
+    };
+}
+/// The text of one file of `sql/queries/`.
+#[cfg(not(feature = "failpoints"))]
 macro_rules! sql {
     ($name:literal) => {
         include_str!(concat!("../../sql/queries/", $name, ".sql"))

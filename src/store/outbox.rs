@@ -49,6 +49,8 @@ pub struct Claim {
     pub doubt: bool,
     /// Business time of the claim.
     pub now: Instant,
+    /// Database time of the claim.
+    pub claimed_at: Option<Instant>,
 }
 
 /// T2: claims at most `limit` due rows for `lease`; committed when this returns, before any byte leaves.
@@ -63,6 +65,8 @@ pub async fn claim(
     lease: Duration,
 ) -> StoreResult<Vec<Claim>> {
     let millis = i32::try_from(lease.as_millis()).unwrap_or(i32::MAX);
+    #[cfg(feature = "failpoints")]
+    let millis = by_worker_clock(millis);
     let rows = match scope {
         Scope::Everyone { except } => {
             sqlx::query(sql!("claim_outbox"))
@@ -85,6 +89,17 @@ pub async fn claim(
         }
     };
     rows.iter().map(claim_of).collect()
+}
+
+/// What is left of the lease where the worker's clock says when it ends.
+#[cfg(feature = "failpoints")]
+fn by_worker_clock(millis: i32) -> i32 {
+    use crate::faults::{Plant, clock_error, planted};
+    if !planted(Plant::LeaseByWorkerClock) {
+        return millis;
+    }
+    let error = i32::try_from(clock_error() * 1_000).unwrap_or_default();
+    millis.saturating_add(error)
 }
 
 fn claim_of(row: &PgRow) -> StoreResult<Claim> {
@@ -111,6 +126,7 @@ fn claim_of(row: &PgRow) -> StoreResult<Claim> {
         request: row.try_get(14)?,
         doubt: row.try_get(15)?,
         now: row.try_get(16)?,
+        claimed_at: row.try_get(17)?,
     })
 }
 
@@ -386,7 +402,7 @@ pub async fn expired(
         .fetch_all(connection)
         .await?;
     rows.iter()
-        .map(|row| Ok((claim_of(row)?, row.try_get::<i16, _>(17)? == 2)))
+        .map(|row| Ok((claim_of(row)?, row.try_get::<i16, _>(18)? == 2)))
         .collect()
 }
 

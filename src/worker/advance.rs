@@ -28,7 +28,7 @@ use crate::{
         transition::{Admission, Effect, Entry, EntryKind, Input, Transition},
     },
     store::{
-        StoreResult,
+        StoreResult, choices,
         commit::{self, Settled},
         contacts::{self, Wanted},
         executions::Claimed,
@@ -76,7 +76,9 @@ impl<'a> Stage<'a> {
         let running: HashSet<Version> = running.into_iter().collect();
         let all = running.iter().chain(listening).copied();
         let programs = shared.programs.get(connection, all).await?;
-        let mut workflows: Vec<i32> = programs.programs.keys().map(|v| v.0).collect();
+        // Of those that cannot be read as well: their reservations are in the ledger all the same.
+        let versions = programs.programs.keys().chain(programs.unreadable.keys());
+        let mut workflows: Vec<i32> = versions.map(|v| v.0).collect();
         workflows.sort_unstable();
         workflows.dedup();
         let standings = rules::standings(connection, &workflows).await?;
@@ -89,7 +91,23 @@ impl<'a> Stage<'a> {
                 wanted.add(program.trigger_reads());
             }
         }
-        let contacts = load_contacts(shared, connection, &wanted, people).await?;
+        let people: Vec<(i32, Uuid)> = people.into_iter().collect();
+        let mut contacts =
+            load_contacts(shared, connection, &wanted, people.iter().copied()).await?;
+        let sticky = |(version, program): (&Version, &Arc<Program>)| {
+            (program.sticky && running.contains(version)).then_some(version.0)
+        };
+        let sticky: Vec<i32> = programs.programs.iter().filter_map(sticky).collect();
+        if !sticky.is_empty() {
+            for (tenant, id, workflow, step, variant) in
+                choices::load(connection, &people, &sticky).await?
+            {
+                let contact = contacts
+                    .entry((tenant, id))
+                    .or_insert_with(|| Contact::unread(id));
+                contact.remember(workflow, &step, &variant);
+            }
+        }
         Ok(Stage {
             shared,
             programs,

@@ -19,10 +19,11 @@ use super::{
     Round, Shared,
     advance::Stage,
     run::Watermark,
-    settle::{Settlement, settle},
+    settle::{Settlement, forgotten, settle},
 };
 use crate::{
     connect::{Delivery, Reply, Verdict},
+    faults::{self, FailPoint, Plant, planted},
     model::{
         execution::Instant,
         transition::{self, Input, Policy, ReplyOutcome},
@@ -138,6 +139,7 @@ impl Dispatcher {
         let from = self.watermark.from(scope);
         // Taken before the statement: the lease in the database ends later than we think.
         let begun = Monotonic::now();
+        faults::at(FailPoint::DispatchBegun).await?;
         let mut connection = self.shared.pool.acquire().await?;
         let claims = outbox::claim(&mut connection, scope, from, limit, settings.lease).await?;
         let full = i32::try_from(claims.len()).is_ok_and(|n| n >= limit);
@@ -146,6 +148,7 @@ impl Dispatcher {
         if claims.is_empty() {
             return Ok(Round::Idle);
         }
+        faults::at(FailPoint::DispatchClaimed).await?;
         let tenants = claims.iter().map(|c| c.tenant);
         self.shared.learn_tenants(&mut connection, tenants).await?;
         let (local, outside): (Vec<Claim>, Vec<Claim>) =
@@ -177,10 +180,10 @@ impl Dispatcher {
         let passed: HashSet<Uuid> = if guarded.is_empty() {
             HashSet::new()
         } else {
-            outbox::barrier(connection, &guarded)
-                .await?
-                .into_iter()
-                .collect()
+            faults::at(FailPoint::BarrierAsked).await?;
+            let passed = outbox::barrier(connection, &guarded).await?;
+            faults::at(FailPoint::BarrierPassed).await?;
+            passed.into_iter().collect()
         };
         let mut answers = Vec::with_capacity(claims.len());
         for claim in claims {
@@ -233,7 +236,7 @@ impl Dispatcher {
 }
 
 fn needs_barrier(policy: Policy) -> bool {
-    matches!(policy, Policy::Hold | Policy::Reconcile)
+    matches!(policy, Policy::Hold | Policy::Reconcile) && !planted(Plant::NoBarrier)
 }
 
 /// Whose slots a send takes: the host it calls, else its kind of action.
@@ -256,11 +259,18 @@ fn deadline(shared: &Shared, claim: &Claim, begun: Monotonic) -> Monotonic {
 }
 
 async fn pass(shared: &Shared, claim: &Claim) -> StoreResult<bool> {
+    faults::at(FailPoint::BarrierAsked).await?;
     let mut connection = shared.pool.acquire().await?;
-    Ok(!outbox::barrier(&mut connection, &[claim]).await?.is_empty())
+    let passed = outbox::barrier(&mut connection, &[claim]).await?;
+    faults::at(FailPoint::BarrierPassed).await?;
+    Ok(!passed.is_empty())
 }
 
 async fn deliver(shared: &Shared, claim: &Claim, begun: Monotonic) -> Reply {
+    if forgotten(claim) {
+        let why = "the provider may have forgotten the key of an earlier try";
+        return Reply::failed(Verdict::NotSent, "window_over", why);
+    }
     let delivery = Delivery {
         outbox_id: claim.id,
         tenant: &shared.tenant_name(claim.tenant),
@@ -271,7 +281,11 @@ async fn deliver(shared: &Shared, claim: &Claim, begun: Monotonic) -> Reply {
         deadline: deadline(shared, claim, begun).into(),
         secrets: &*shared.secrets,
     };
-    shared.connectors.deliver(&delivery).await
+    // An error at these two has no meaning: they stand where a process can only die or be late.
+    faults::at(FailPoint::SendBefore).await.ok();
+    let reply = shared.connectors.deliver(&delivery).await;
+    faults::at(FailPoint::SendAnswered).await.ok();
+    reply
 }
 
 /// T3 until the database has taken it: repeating it after a lost COMMIT reply is harmless. A row whose
@@ -322,9 +336,11 @@ async fn finish(
     apart: bool,
 ) -> StoreResult<Vec<(Claim, Reply)>> {
     let mut tx = shared.pool.begin().await?;
+    faults::at(FailPoint::FinishBegun).await?;
     let claims: Vec<&Claim> = answers.iter().map(|a| &a.0).collect();
     let (ours, clock) = outbox::lock(&mut tx, &claims).await?;
     let present = outbox::present(&mut tx, &claims).await?;
+    faults::at(FailPoint::FinishLocked).await?;
     let (mut ended, mut again, mut stale, mut rest) = (vec![], vec![], vec![], vec![]);
     for (claim, reply) in answers {
         if !ours.contains(&claim.id) {
@@ -367,8 +383,10 @@ async fn finish(
     }
     outbox::retry(&mut tx, &again).await?;
     outbox::stale(&mut tx, &stale).await?;
+    faults::at(FailPoint::FinishRetried).await?;
     let (rows, replies): (Vec<Finished<'_>>, Vec<&Reply>) = ended.into_iter().unzip();
     outbox::finish(&mut tx, &rows).await?;
+    faults::at(FailPoint::FinishMoved).await?;
     let told: Vec<(&Claim, transition::Reply)> = rows
         .iter()
         .zip(replies)
@@ -379,7 +397,9 @@ async fn finish(
     } else {
         answer(shared, &mut tx, scope, &told).await?
     };
+    faults::at(FailPoint::FinishTold).await?;
     tx.commit().await?;
+    faults::at(FailPoint::FinishCommitted).await?;
     shared.bells.after(&left);
     Ok(rest)
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     connect::{Reply, Verdict},
+    faults::{self, FailPoint},
     model::transition::{self, ReplyOutcome},
     store::{
         Scope, StoreResult, clock,
@@ -37,10 +38,12 @@ pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
 
 async fn reap(shared: &Shared, scope: &Scope, apart: bool) -> StoreResult<Round> {
     let mut tx = shared.pool.begin().await?;
+    faults::at(FailPoint::ReapBegun).await?;
     let expired = outbox::expired(&mut tx, scope, BATCH).await?;
     if expired.is_empty() {
         return Ok(Round::Idle);
     }
+    faults::at(FailPoint::ReapClaimed).await?;
     let database_now = clock::database_now(&mut tx).await?;
     let business_now = scope.now().unwrap_or(database_now);
     let reply = Reply::failed(
@@ -72,7 +75,9 @@ async fn reap(shared: &Shared, scope: &Scope, apart: bool) -> StoreResult<Round>
         }
     }
     outbox::retry(&mut tx, &again).await?;
+    faults::at(FailPoint::ReapRetried).await?;
     outbox::finish(&mut tx, &ended).await?;
+    faults::at(FailPoint::ReapMoved).await?;
     let told: Vec<_> = ended
         .iter()
         .map(|row| {
@@ -95,7 +100,9 @@ async fn reap(shared: &Shared, scope: &Scope, apart: bool) -> StoreResult<Round>
     } else {
         dispatch::answer(shared, &mut tx, scope, &told).await?
     };
+    faults::at(FailPoint::ReapTold).await?;
     tx.commit().await?;
+    faults::at(FailPoint::ReapCommitted).await?;
     tracing::info!(rows = expired.len(), "leases had run out");
     shared.bells.after(&left);
     shared.bells.dispatch.notify_one();
@@ -112,5 +119,8 @@ async fn reap(shared: &Shared, scope: &Scope, apart: bool) -> StoreResult<Round>
 /// Of the database.
 pub async fn keep_partitions(shared: &Shared) -> StoreResult<()> {
     let mut connection = shared.pool.acquire().await?;
-    partitions::ensure(&mut connection, DAYS_AHEAD).await
+    faults::at(FailPoint::PartitionsBegun).await?;
+    partitions::ensure(&mut connection, DAYS_AHEAD).await?;
+    faults::at(FailPoint::PartitionsMade).await?;
+    Ok(())
 }

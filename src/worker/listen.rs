@@ -6,7 +6,10 @@ use sqlx::postgres::PgListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{Shared, pace::Pace};
-use crate::store::{StoreError, doorbell};
+use crate::{
+    faults::{self, FailPoint},
+    store::{StoreError, doorbell},
+};
 
 /// Without a word for so long the listener is rebuilt; it pings itself at half of that.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -41,10 +44,14 @@ async fn session(shared: &Shared, url: &str) -> Result<(), StoreError> {
     let mut listener = PgListener::connect(url).await?;
     listener.ignore_pool_close_event(true);
     listener.listen(doorbell::CHANNEL).await?;
+    faults::at(FailPoint::ListenerListens).await?;
     shared.bells.all();
     loop {
         match tokio::time::timeout(SILENCE, listener.try_recv()).await {
-            Ok(Ok(Some(_))) => shared.bells.all(),
+            Ok(Ok(Some(_))) => {
+                faults::at(FailPoint::ListenerHeard).await?;
+                shared.bells.all();
+            }
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error.into()),
             Err(_silence) => {
@@ -68,9 +75,14 @@ pub(crate) async fn ring(shared: Shared, end: CancellationToken) {
             () = end.cancelled() => return,
             () = shared.bells.outside.notified() => {}
         }
-        if let Ok(mut connection) = shared.pool.acquire().await
-            && let Err(error) = doorbell::ring(&mut connection).await
-        {
+        let rung = async {
+            faults::at(FailPoint::DoorbellRinging).await?;
+            let mut connection = shared.pool.acquire().await?;
+            doorbell::ring(&mut connection).await?;
+            faults::at(FailPoint::DoorbellRung).await?;
+            Ok::<(), StoreError>(())
+        };
+        if let Err(error) = rung.await {
             tracing::debug!(%error, "nobody was woken; their polls will find the work");
         }
         tokio::time::sleep(RING_GAP).await;
@@ -92,6 +104,7 @@ pub(crate) async fn watch_hint(shared: Shared, end: CancellationToken) {
             changed
         });
         if let Ok(true) = round {
+            faults::at(FailPoint::HintSeen).await.ok();
             for pause in [0, 20, 30, 150] {
                 tokio::time::sleep(Duration::from_millis(pause)).await;
                 shared.bells.all();
@@ -115,8 +128,11 @@ pub(crate) async fn arm(shared: Shared, end: CancellationToken) {
             if shared.bells.was_busy() {
                 return Ok(());
             }
+            faults::at(FailPoint::DoorbellArming).await?;
             let mut connection = shared.pool.acquire().await?;
-            doorbell::arm(&mut connection).await
+            doorbell::arm(&mut connection).await?;
+            faults::at(FailPoint::DoorbellArmed).await?;
+            Ok(())
         };
         let round = armed.await.map(|()| super::Round::Idle);
         let quiet = tokio::sync::Notify::new();

@@ -21,6 +21,7 @@ use crate::{
         matching::{self, TriggerOutcome},
         program::Program,
     },
+    faults::{self, FailPoint},
     model::{execution::Instant, refusal::Refusal, transition::Input},
     store::{
         Scope, StoreResult,
@@ -141,6 +142,7 @@ impl Matcher {
         let mut people = Vec::new();
         let done = async {
             let mut tx = connection.begin().await?;
+            faults::at(FailPoint::MatchBegun).await?;
             // An app may hold a live key behind an open enroll: then these contacts wait for the next round.
             events::brief_locks(&mut tx).await?;
             let buckets = match only {
@@ -150,6 +152,7 @@ impl Matcher {
             if buckets.is_empty() {
                 return Ok((Round::Idle, Left::default(), false));
             }
+            faults::at(FailPoint::MatchLocked).await?;
             let mut queue = events::read(&mut tx, scope, &buckets, PER_BUCKET, MOST).await?;
             if let Some(only) = only {
                 queue.retain(|e| person(e) == Some(only.person));
@@ -191,8 +194,11 @@ impl Matcher {
                 return Ok((round, Left::default(), false));
             }
             self.passed_over = 0;
+            faults::at(FailPoint::MatchRead).await?;
             let (handled, left, enrolled) = handle(&self.shared, &mut tx, scope, &queue).await?;
+            faults::at(FailPoint::MatchLogged).await?;
             tx.commit().await?;
+            faults::at(FailPoint::MatchCommitted).await?;
             let round = match handled {
                 0 => Round::Idle,
                 n if n < queue.len() => Round::Full,
@@ -250,6 +256,7 @@ async fn handle(
         .filter_map(|e| Some((e.bucket, e.tenant, e.event.contact?)))
         .collect();
     let of = executions::claim_of_contacts(connection, scope, &contacts).await?;
+    faults::at(FailPoint::MatchClaimed).await?;
     let busy: HashSet<Person> = of.busy.iter().copied().collect();
     let mut runs: HashMap<Person, Vec<&Claimed>> = HashMap::new();
     for claimed in &of.claimed {
@@ -312,6 +319,7 @@ async fn handle(
         });
     }
     let left = stage.write(connection).await?;
+    faults::at(FailPoint::MatchAdvanced).await?;
     wanted.retain(|w| !left.held.contains(&w.person));
     let enrolled = enroll_all(connection, &mut decided, wanted).await?;
     let refused = decided
@@ -321,6 +329,7 @@ async fn handle(
         .flat_map(|d| std::mem::take(&mut d.refused))
         .collect();
     enroll::block(connection, &refused).await?;
+    faults::at(FailPoint::MatchEnrolled).await?;
     let logged: Vec<(&Queued, Option<Value>)> = decided
         .into_iter()
         .filter(|d| !person(d.event).is_some_and(|who| left.held.contains(&who)))

@@ -8,7 +8,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Round;
-use crate::store::{StoreError, error::Remedy};
+use crate::{
+    faults::{Plant, planted},
+    store::{StoreError, error::Remedy},
+};
 
 /// Shortest idle poll; doubled at every idle round up to the longest.
 const SHORTEST: Duration = Duration::from_millis(50);
@@ -63,7 +66,7 @@ impl Pace {
         tokio::select! {
             () = end.cancelled() => return false,
             () = bell.notified() => self.poll = SHORTEST,
-            () = tokio::time::sleep(jittered(pause)) => {}
+            () = tokio::time::sleep(jittered(pause)), if !planted(Plant::NotifyOnly) => {}
         }
         true
     }

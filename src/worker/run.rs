@@ -14,6 +14,7 @@ use super::{
     advance::{Left, Stage, failed, ledger_keep},
 };
 use crate::{
+    faults::{self, FailPoint},
     model::{execution::Instant, transition::Input},
     store::{
         Scope, StoreError, StoreResult,
@@ -72,6 +73,7 @@ impl Runner {
         let limit = self.shared.settings.batch;
         let from = self.watermark.from(scope);
         let mut tx = connection.begin().await?;
+        faults::at(FailPoint::RunBegun).await?;
         let mut claimed = self.turns.claim(&mut tx, scope, from, limit).await?;
         let enough = |claimed: &[Claimed]| i32::try_from(claimed.len()).is_ok_and(|n| n >= limit);
         let mut full = enough(&claimed);
@@ -86,6 +88,7 @@ impl Runner {
         if claimed.is_empty() {
             return Ok(Round::Idle);
         }
+        faults::at(FailPoint::RunClaimed).await?;
         let ids: Vec<(i16, Uuid)> = claimed
             .iter()
             .map(|c| (c.execution.bucket, c.execution.id))
@@ -100,7 +103,7 @@ impl Runner {
             .map(|c| (c, vec![Input::Time]))
             .collect::<Vec<_>>();
         let done = match self.advance(&mut tx, &work).await {
-            Ok(left) => tx.commit().await.map(|()| left).map_err(StoreError::from),
+            Ok(left) => commit_batch(tx).await.map(|()| left),
             Err(error) => {
                 tx.rollback().await.ok();
                 Err(error)
@@ -228,6 +231,7 @@ impl Runner {
             return Ok(Round::Idle);
         }
         let ids: Vec<(i16, Uuid)> = waiting.iter().map(|w| (w.bucket, w.execution)).collect();
+        faults::at(FailPoint::WakesClaimed).await?;
         let live = executions::present(&mut tx, &ids).await?;
         let claimed = executions::claim_ids(&mut tx, scope, &ids).await?;
         let mut inputs: HashMap<Uuid, Vec<Waiting>> = HashMap::new();
@@ -250,6 +254,7 @@ impl Runner {
             .map(|(c, given, _): &(_, Vec<Input>, _)| (c.clone(), given.clone()))
             .collect();
         let left = self.advance(&mut tx, &pairs).await?;
+        faults::at(FailPoint::WakesAdvanced).await?;
         for (claimed, _, wakes) in work {
             if !left
                 .held
@@ -259,7 +264,9 @@ impl Runner {
             }
         }
         executions::delete_wakes(&mut tx, &consumed).await?;
+        faults::at(FailPoint::WakesDeleted).await?;
         tx.commit().await?;
+        faults::at(FailPoint::WakesCommitted).await?;
         self.shared.bells.after(&left);
         Ok(if consumed.is_empty() {
             Round::Idle
@@ -343,6 +350,13 @@ impl Runner {
         tx.commit().await?;
         Ok(())
     }
+}
+
+async fn commit_batch(tx: Transaction<'_, Postgres>) -> StoreResult<()> {
+    faults::at(FailPoint::RunWritten).await?;
+    tx.commit().await?;
+    faults::at(FailPoint::RunCommitted).await?;
+    Ok(())
 }
 
 /// Adds what is not there yet: a transaction's own locks do not make it skip a row.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     connect::{Reply, Verdict},
+    faults::{Plant, planted},
     model::{execution::Instant, retry::RetryConfig, transition::Policy},
     store::outbox::{Claim, Ended},
 };
@@ -105,9 +106,16 @@ fn seed(claim: &Claim) -> u64 {
 /// A dedupe row is repeated only while the provider still remembers its key.
 fn in_window(claim: &Claim, now: Instant) -> bool {
     claim.policy != Policy::Dedupe
+        || planted(Plant::WindowIgnored)
         || claim
             .first_at
             .is_none_or(|first| now.signed_duration_since(first) < DEDUPE_WINDOW)
+}
+
+/// Whether the provider may have forgotten the key of a row that may have been done: a long pause between two tries,
+/// or nobody at work for a day. Then it is not sent again.
+pub(crate) fn forgotten(claim: &Claim) -> bool {
+    claim.doubt && claim.claimed_at.is_some_and(|at| !in_window(claim, at))
 }
 
 #[cfg(test)]
@@ -141,6 +149,7 @@ mod tests {
             request: Value::Null,
             doubt: false,
             now: now(),
+            claimed_at: Some(now()),
         }
     }
 
@@ -181,6 +190,46 @@ mod tests {
                 got, wanted,
                 "{policy:?} attempt {attempt}, {hours} h, {verdict:?}"
             );
+        }
+    }
+
+    /// retryConfig -> milliseconds between the tries of an outside step, up to the last.
+    #[test]
+    fn how_long_each_backoff_waits() {
+        let table: [(Option<Value>, &[u64]); 6] = [
+            (None, &[1_000, 2_000, 4_000, 8_000]),
+            (
+                Some(json!({"maxAttempts": 4, "backoffStrategy": "FIXED"})),
+                &[1_000, 1_000, 1_000],
+            ),
+            (
+                Some(json!({"maxAttempts": 4, "backoffStrategy": "LINEAR"})),
+                &[1_000, 2_000, 3_000],
+            ),
+            (
+                Some(
+                    json!({"maxAttempts": 5, "retryDelay": {"initial": 500, "max": 3_000, "multiplier": 3}}),
+                ),
+                &[500, 1_500, 3_000, 3_000],
+            ),
+            (Some(json!({"maxAttempts": 1})), &[]),
+            (Some(json!({"enabled": false, "maxAttempts": 9})), &[]),
+        ];
+        for (retry, wanted) in table {
+            let reply = Reply::failed(Verdict::Retryable, "http_503", "busy");
+            let mut waits = Vec::new();
+            for attempt in 1..=9 {
+                let row = claim(Policy::Hold, attempt, 0, retry.clone());
+                match settle(&row, &reply, now()) {
+                    Settlement::Again { after, .. } => waits.push(after),
+                    ended => {
+                        assert_eq!(ended, Settlement::End(Ended::Failed), "{retry:?}");
+                        break;
+                    }
+                }
+            }
+            let wanted: Vec<Duration> = wanted.iter().copied().map(Duration::from_millis).collect();
+            assert_eq!(waits, wanted, "{retry:?}");
         }
     }
 
@@ -229,6 +278,26 @@ mod tests {
                 settle(&last, &reply, now()),
                 Settlement::End(wanted),
                 "{policy:?} {verdict:?}"
+            );
+        }
+    }
+
+    /// Policy, hours since the first try, may it have been done -> is it too late to repeat it.
+    #[test]
+    fn what_the_provider_has_forgotten_is_not_repeated() {
+        let table = [
+            (Policy::Dedupe, 22, true, false),
+            (Policy::Dedupe, 24, true, true),
+            (Policy::Dedupe, 24, false, false),
+            (Policy::Retry, 24, true, false),
+        ];
+        for (policy, hours, doubt, wanted) in table {
+            let mut row = claim(policy, 2, hours, None);
+            row.doubt = doubt;
+            assert_eq!(
+                forgotten(&row),
+                wanted,
+                "{policy:?} {hours} h, doubt {doubt}"
             );
         }
     }

@@ -74,7 +74,7 @@ pub(crate) fn journey(provider: &FakeHttp) -> serde_json::Value {
 }
 
 /// Counts the tags' events: it may be entered as often as they come.
-fn counter() -> serde_json::Value {
+pub(crate) fn counter() -> serde_json::Value {
     json!({
         "id": "counter",
         "trigger": {"type": "contact.tag.added", "config": {"tag": "told"}},

@@ -56,6 +56,21 @@ async fn a_contact_is_enrolled_looked_at_and_told_what_to_do() {
     );
     let (code, errors) = shell.refused(&["executions", "skip-wait", id]);
     assert!(code == 1 && errors.contains("not waiting"), "{errors}");
+    let (code, errors) = shell.refused(&["executions", "review", id, "--approve"]);
+    assert!(code == 1 && errors.contains("no open review"), "{errors}");
+    let undecided = ["executions", "review", id];
+    assert_eq!(shell.refused(&undecided).0, 2, "approved or rejected");
+    let both = ["executions", "review", id, "--approve", "--reject"];
+    assert_eq!(shell.refused(&both).0, 2);
+    let many = [
+        "executions",
+        "review",
+        "--workflow",
+        WORKFLOW,
+        "--reject",
+        "--dry-run",
+    ];
+    assert_eq!(shell.json(&many)["matched"], json!(0), "nobody waits");
     assert_eq!(
         shell.json(&["executions", "cancel", id, "--reason", "test"])["status"],
         json!("cancelled")
@@ -270,4 +285,34 @@ async fn after_a_restore_what_may_have_left_is_unknown_and_an_operator_settles_i
         1
     );
     c.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn suppressions_come_from_arguments_and_files_and_keep_people_out() {
+    let shell = Shell::new("cli_suppressions").await;
+    let file = std::env::temp_dir().join(format!("waypost-list-{}.txt", shell.db.name()));
+    std::fs::write(
+        &file,
+        "a@example.com\n\n  Rival.Test \r\n+49 30 123456\na@example.com\n",
+    )
+    .unwrap();
+    let file = file.to_str().unwrap();
+    let done = shell.json(&["suppressions", "import", file, "--reason", "bounced"]);
+    assert_eq!(done, json!({ "values": 4, "new": 3 }));
+    let added = shell.json(&["suppressions", "add", "b@example.com", "--list", "vip"]);
+    assert_eq!(added, json!({ "values": 1, "new": 1 }));
+    let all = shell.text(&["suppressions", "list"]);
+    for wanted in ["rival.test", "+4930123456", "bounced", "vip", "4 entries"] {
+        assert!(all.contains(wanted), "{wanted}: {all}");
+    }
+    std::fs::write(file, "a@example.com\nno one\n").unwrap();
+    let (code, why) = shell.refused(&["suppressions", "import", file]);
+    assert!(
+        code == 2 && why.contains("lines 1 to 3") && !why.contains("no one"),
+        "{code} {why}"
+    );
+    std::fs::remove_file(file).unwrap();
+    shell.text(&["suppressions", "remove", "A@example.com"]);
+    let (code, _) = shell.refused(&["suppressions", "remove", "a@example.com"]);
+    assert_eq!(code, 1);
 }

@@ -52,13 +52,13 @@ pub struct Process(Child);
 impl Process {
     /// Starts `waypost worker`.
     pub fn start(url: &str) -> Process {
-        Process(
-            waypost(url, &["worker"])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap(),
-        )
+        Self::of(waypost(url, &["worker"]))
+    }
+
+    /// Starts a command of its own.
+    pub fn of(mut command: Command) -> Process {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Process(command.spawn().unwrap())
     }
 
     /// SIGKILL: it gets no chance to say anything.
@@ -76,6 +76,21 @@ impl Process {
             .unwrap();
         assert!(sent.success());
         (self.0.wait().unwrap(), begun.elapsed())
+    }
+
+    #[cfg(feature = "failpoints")]
+    /// Waits until it has ended by itself.
+    #[cfg(feature = "failpoints")]
+    pub async fn ends(&mut self) -> ExitStatus {
+        let mut look = tokio::time::interval(Duration::from_millis(10));
+        let begun = Instant::now();
+        loop {
+            look.tick().await;
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "it does not end");
+        }
     }
 
     /// Whether it still runs.

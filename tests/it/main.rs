@@ -4,6 +4,7 @@
 mod support;
 
 mod backtest;
+mod branching;
 mod cancelled;
 mod chaos;
 mod cli;
@@ -14,6 +15,8 @@ mod demo;
 mod docs;
 mod doubts;
 mod enrolment;
+#[cfg(feature = "failpoints")]
+mod faults;
 mod fleet;
 mod fuzz;
 mod isolation;
@@ -26,7 +29,9 @@ mod plans;
 mod population;
 mod private_pg;
 mod queries;
+mod refusals;
 mod sql;
 mod testing;
 mod turns;
 mod verify;
+mod waits;

@@ -13,9 +13,17 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &["model", "catalog"]),
     ("private_pg", &[]),
     ("telemetry", &[]),
+    ("faults", &[]),
     (
         "store",
-        &["model", "catalog", "engine", "connect", "telemetry"],
+        &[
+            "model",
+            "catalog",
+            "engine",
+            "connect",
+            "telemetry",
+            "faults",
+        ],
     ),
     (
         "worker",
@@ -26,6 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
             "connect",
             "telemetry",
+            "faults",
         ],
     ),
     (
@@ -39,6 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "connect",
             "private_pg",
             "telemetry",
+            "faults",
         ],
     ),
     (

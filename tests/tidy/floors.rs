@@ -24,8 +24,9 @@ const ASYNC: &[&str] = &[
     "testing",
     "telemetry",
     "private_pg",
+    "faults",
 ];
-const SETTINGS: &[&str] = &["app", "cli", "telemetry", "private_pg", "testing"];
+const SETTINGS: &[&str] = &["app", "cli", "telemetry", "private_pg", "testing", "faults"];
 const PURE: &str = "the pure floors take the time as a parameter and do no I/O";
 
 const KEPT: &[Kept] = &[

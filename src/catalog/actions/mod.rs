@@ -19,6 +19,7 @@ pub const ALL: &[ActionEntry] = &[
     flow::go_to::ENTRY,
     integration::http_request::ENTRY,
     flow::if_else::ENTRY,
+    flow::manual_review::ENTRY,
     data::math::ENTRY,
     flow::parallel::ENTRY,
     flow::random_path::ENTRY,

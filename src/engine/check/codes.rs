@@ -199,6 +199,26 @@ const COMPILING: &[(&str, &str)] = &[
         "A date is `2026-12-31`, `2026-12-31T09:00:00Z`, or a template that gives one.",
     ),
     (
+        "invalid_cron",
+        "A cron pattern has five fields (minute, hour, day, month, weekday), six with seconds or seven with years; the message names the field.",
+    ),
+    (
+        "cron_never_fires",
+        "No date has the day, month and year that the cron pattern asks for.",
+    ),
+    (
+        "window_never_opens",
+        "The window has no day of the week, or every day is a holiday.",
+    ),
+    (
+        "time_never_comes",
+        "Without a day of the week the time of day never comes.",
+    ),
+    (
+        "unknown_timezone",
+        "A zone has a name such as `Europe/Berlin`; the message names the nearest.",
+    ),
+    (
         "percentages_not_100",
         "The percentages of a split total 100 (within 0.01).",
     ),

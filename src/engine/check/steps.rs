@@ -223,7 +223,8 @@ pub fn dates(definition: &Definition, now: Instant, found: &mut Vec<Problem>) {
     }
     for (i, step) in definition.actions.iter().enumerate() {
         let until = step.config.get("waitUntil").and_then(Value::as_str);
-        let until = until.filter(|text| step.kind == "wait" && !is_template(text));
+        let later = step.config.get("after").is_some();
+        let until = until.filter(|text| step.kind == "wait" && !later && !is_template(text));
         // West of every zone, so that it has gone by wherever the contact is.
         let until = until.and_then(|text| parse_datetime(text.trim(), chrono_tz::Etc::GMTPlus12));
         if until.is_some_and(|until| until <= now) {

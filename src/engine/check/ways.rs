@@ -26,6 +26,8 @@ const CHOOSERS: &[&str] = &[
     "random_path",
     "split",
 ];
+/// Actions that lead along `onSuccess` or along a list in their config.
+const ALSO: &[&str] = &["manual_review"];
 /// Config fields of these that are a list of step ids.
 const LISTS: &[&str] = &[
     "actions",
@@ -33,6 +35,7 @@ const LISTS: &[&str] = &[
     "defaultBranch",
     "falseBranch",
     "noneBranch",
+    "rejectBranch",
     "trueBranch",
 ];
 
@@ -167,7 +170,7 @@ impl<'d> Steps<'d> {
             }
             lists.push((join(&path, name), ids.iter().map(|id| &**id).collect()));
         }
-        if chooses {
+        if chooses || ALSO.contains(&&*step.kind) {
             config_lists(&step.config, &join(&path, "config"), &mut lists);
         }
         let mut ways: Vec<Way> = Vec::new();

@@ -9,9 +9,12 @@ use crate::{
         limits, pauses,
     },
     model::{
-        execution::{Execution, Instant, Status},
+        execution::{Execution, Instant, Park, ParkKind, State, Status},
         ids,
-        transition::{Admission, Cause, Effect, EntryKind, Input, Reply, Send, Transition},
+        transition::{
+            Admission, Cause, Command, Effect, EntryKind, Input, Reply, ReplyOutcome, Send,
+            Transition,
+        },
     },
 };
 
@@ -74,6 +77,7 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
             self.ended(at, &run.ex, step.status, refused);
             return;
         }
+        self.review(at, &run, &step.state);
         run.ex.status = step.status;
         run.ex.due_at = step.due_at;
         run.ex.seq = step.seq;
@@ -157,22 +161,51 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         }
     }
 
-    /// The answer of the outside: what the results say, else ok and empty.
-    pub(super) fn answer(&self, run: &Run, send: &Send) -> Reply {
+    /// The first line of the results that fits a step of an execution.
+    fn result_of(&self, run: &Run, step: u32) -> Option<&ResultLine> {
         let program = &self.programs[run.program];
-        let step = &program.step_ids()[send.step as usize];
+        let step = program.step_ids().get(step as usize);
         let contact = self.contacts.get(&run.ex.contact).map(|whose| &whose.id);
-        let fits = |line: &&ResultLine| {
-            line.workflow
-                .as_ref()
-                .is_none_or(|workflow| *workflow == program.workflow)
-                && line.step_id.as_ref().is_none_or(|id| id == step)
+        self.options.results.iter().find(|line| {
+            let workflow = line.workflow.as_ref();
+            workflow.is_none_or(|workflow| *workflow == program.workflow)
+                && line.step_id.as_ref().is_none_or(|id| Some(id) == step)
                 && line
                     .contact_id
                     .as_ref()
                     .is_none_or(|id| Some(id) == contact)
-        };
-        match self.options.results.iter().find(fits) {
+        })
+    }
+
+    /// Decides the reviews that a transition has opened, where a line names their step: `sent` approves,
+    /// `failed` rejects. Others stay open.
+    fn review(&mut self, at: usize, run: &Run, state: &State) {
+        for branch in &state.branches {
+            let opened = |park: &Park| park.kind == ParkKind::Review && park.seq >= run.ex.seq;
+            if !branch.park.as_ref().is_some_and(opened) {
+                continue;
+            }
+            let line = self.result_of(run, branch.step);
+            let Some(line) = line.filter(|line| line.step_id.is_some()) else {
+                continue;
+            };
+            let approve = match line.outcome {
+                ReplyOutcome::Sent => true,
+                ReplyOutcome::Failed => false,
+                ReplyOutcome::Unknown | ReplyOutcome::Suppressed => continue,
+            };
+            let command = Command::Review {
+                step: line.step_id.clone(),
+                approve,
+                note: line.message.clone(),
+            };
+            self.jobs.push_back(Job::Command(at, command));
+        }
+    }
+
+    /// The answer of the outside: what the results say, else ok and empty.
+    pub(super) fn answer(&self, run: &Run, send: &Send) -> Reply {
+        match self.result_of(run, send.step) {
             Some(line) => Reply {
                 seq: send.seq,
                 outcome: line.outcome,

@@ -110,7 +110,8 @@ pub struct ResultLine {
     /// Only this contact, as its file names it.
     #[serde(default)]
     pub contact_id: Option<String>,
-    /// `sent`, `failed`, `unknown` or `suppressed`. Default `sent`.
+    /// `sent`, `failed`, `unknown` or `suppressed`. Default `sent`. Of a `manual_review` that `step_id` names,
+    /// `sent` approves and `failed` rejects; one that no line names stays open.
     #[serde(default = "sent")]
     pub outcome: ReplyOutcome,
     /// What the provider says.

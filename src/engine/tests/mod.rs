@@ -7,7 +7,10 @@ mod fields;
 mod joins;
 mod path;
 mod properties;
+mod reviews;
 mod triggers;
+mod waits;
+mod waits_moved;
 mod watches;
 mod ways;
 

@@ -69,12 +69,53 @@ fn onward(dice: &mut Dice, i: usize, steps: usize) -> Value {
     json!(names)
 }
 
+/// A wait for a time of the wall clock, in the contact's zone or in one of its own.
+fn clock_wait(dice: &mut Dice, most: Value) -> Value {
+    let days = json!(dice.of(&[vec!["mon", "sun"], vec!["fri", "sat"], vec!["tue"]]));
+    let mut config = match dice.below(4) {
+        0 => json!({ "waitType": "until_time", "time": dice.of(&["09:00", "2:30 am", "23:15"]) }),
+        1 => {
+            let (from, to) =
+                *dice.of(&[("09:00", "17:00"), ("22:00", "06:00"), ("02:10", "02:50")]);
+            json!({ "waitType": "until_window", "from": from, "to": to, "holidays": ["03-04", "2024-03-05"] })
+        }
+        2 => {
+            let cron = *dice.of(&["0 */7 * * *", "30 2 * * SAT,SUN", "15 8 L,5 * *"]);
+            json!({ "waitType": "recurring", "cron": cron })
+        }
+        _ => {
+            let aside = *dice.of(&["before", "after"]);
+            let mut config =
+                json!({ "waitType": "until_date", "waitUntil": "{{ contact.followUp }}" });
+            config[aside] = json!(dice.of(&["1 day", "90 minutes"]));
+            if dice.once_in(2) {
+                config["time"] = json!("07:30");
+            }
+            config
+        }
+    };
+    if matches!(
+        config["waitType"].as_str(),
+        Some("until_time" | "until_window")
+    ) && dice.once_in(2)
+    {
+        config["weekdays"] = days;
+    }
+    if dice.once_in(3) {
+        config["timezone"] = json!(dice.of(&["Asia/Kathmandu", "{{ contact.home }}"]));
+    }
+    if dice.once_in(2) {
+        config["maxWaitDuration"] = most;
+    }
+    config
+}
+
 /// `second`: executions of it have ids of their own on either side, so nothing may be chosen by them.
 fn step(dice: &mut Dice, case: usize, i: usize, steps: usize, second: bool) -> Value {
     let tag = *dice.of(&["a", "b"]);
     let tag = own(case, tag);
     let most = json!({ "amount": 1 + dice.below(30), "unit": "hours" });
-    let (kind, config) = match dice.below(21) {
+    let (kind, config) = match dice.below(24) {
         0 => (
             "set_variable",
             json!({ "name": "n", "value": dice.below(5) }),
@@ -164,6 +205,7 @@ fn step(dice: &mut Dice, case: usize, i: usize, steps: usize, second: bool) -> V
                 { "id": "B", "percentage": 100 - share, "actions": b } ] }),
             )
         }
+        21..=23 => ("wait", clock_wait(dice, most)),
         18 if !second => {
             let (a, b) = (onward(dice, i, steps), onward(dice, i, steps));
             (
@@ -300,6 +342,9 @@ fn contact(dice: &mut Dice, case: usize, n: usize) -> Value {
         contact["timezone"] = json!(zone);
     }
     if dice.once_in(2) {
+        contact["home"] = json!(dice.of(&["Australia/Lord_Howe", "Pacific/Apia"]));
+    }
+    if dice.once_in(2) {
         contact["score"] = json!(dice.below(6));
     }
     if dice.once_in(3) {
@@ -338,11 +383,15 @@ fn history(dice: &mut Dice, world: &mut World, case: usize, n: usize) {
                 .push(fact(minute, who, "form.submitted", data, json!({})));
             continue;
         }
-        let set = match dice.below(5) {
+        let set = match dice.below(7) {
             0 => json!({ "score": dice.below(6) }),
             1 => json!({ "tags": [own(case, "a")] }),
             2 => json!({ "tags": [own(case, "b"), own(case, "z")] }),
             3 => json!({ "lastPurchaseDate": at(minute) }),
+            4 => {
+                json!({ "timezone": dice.of(&["Asia/Tokyo", "America/New_York", "Australia/Lord_Howe"]) })
+            }
+            5 => json!({ "followUp": dice.of(&["2024-03-04T08:00", "2024-03-02T10:00Z"]) }),
             _ => json!({ "color": dice.of(&["red", "green"]) }),
         };
         world.facts.push(fact(minute, who, "noted", json!({}), set));

@@ -89,9 +89,22 @@ fn assert_same_requests(real: &Story, simulated: &Story) {
         all
     };
     let (real, simulated) = (requests(real), requests(simulated));
-    let first = real.iter().zip(&simulated).find(|(a, b)| a != b);
-    assert!(first.is_none(), "{first:#?}");
-    assert_eq!(real.len(), simulated.len());
+    let only = |some: &[String], others: &[String]| {
+        let mut others = others.to_vec();
+        let mut only = Vec::new();
+        for one in some {
+            match others.iter().position(|other| other == one) {
+                Some(at) => drop(others.swap_remove(at)),
+                None => only.push(one.clone()),
+            }
+        }
+        only
+    };
+    let (really, simulated_only) = (only(&real, &simulated), only(&simulated, &real));
+    assert!(
+        really.is_empty() && simulated_only.is_empty(),
+        "requests\n  really    {really:#?}\n  simulated {simulated_only:#?}"
+    );
 }
 
 /// A contact's id that says which case it belongs to.

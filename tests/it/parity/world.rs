@@ -1,7 +1,7 @@
 //! One world, lived through twice: by the real engine on a clock of its own, and by the simulation.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -58,6 +58,9 @@ pub struct Facts {
     tenant: i32,
 }
 
+/// Action and rendered request.
+pub type Request = (String, Value);
+
 /// One line of what happened to an execution: `(at, event, step, result)`.
 pub type Line = (String, String, Option<String>, Value);
 
@@ -69,7 +72,10 @@ pub struct Story {
     /// `(contact, at, workflow, reason)`, sorted.
     pub blocked: Vec<(Uuid, String, String, String)>,
     /// What went out: outbox id to action and request.
-    pub sent: BTreeMap<Uuid, (String, Value)>,
+    pub sent: BTreeMap<Uuid, Request>,
+    /// What was asked for and is not yet answered, by execution and step: what ends in the same burst as it
+    /// was asked for is cancelled before it goes out.
+    asked: BTreeMap<(Uuid, Option<String>), VecDeque<(Uuid, Request)>>,
     /// Enrolled, active, completed, failed, exited, goals.
     pub summary: [u64; 6],
 }
@@ -284,8 +290,15 @@ impl Story {
             "action:dispatched" => {
                 let outbox = detail["outboxId"].as_str().unwrap().parse().unwrap();
                 let action = detail["action"].as_str().unwrap().to_owned();
-                self.sent.insert(outbox, (action, detail["request"].take()));
+                let asked = (outbox, (action, detail["request"].take()));
+                let at = (id, row.step_id.clone());
+                self.asked.entry(at).or_default().push_back(asked);
                 detail = Value::Null;
+            }
+            "step:completed" | "step:failed" => {
+                let at = (id, row.step_id.clone());
+                let answered = self.asked.get_mut(&at).and_then(VecDeque::pop_front);
+                self.sent.extend(answered);
             }
             _ => {}
         }
@@ -340,7 +353,8 @@ async fn happen(c: &mut PgConnection, fact: &Fact) -> Uuid {
              tags = case when $4 ? 'tags' then array(select jsonb_array_elements_text($4 -> 'tags')) else k.tags end,
              last_purchase_date = case when $4 ? 'lastPurchaseDate'
                then ($4 ->> 'lastPurchaseDate')::timestamptz else k.last_purchase_date end,
-             custom_fields = jsonb_strip_nulls(k.custom_fields || ($4 - array['tags', 'lastPurchaseDate']))
+             timezone = coalesce($4 ->> 'timezone', k.timezone),
+             custom_fields = jsonb_strip_nulls(k.custom_fields || ($4 - array['tags', 'lastPurchaseDate', 'timezone']))
            where k.id = $2 and $4 <> '{}' returning 1)
          select count(*) from changed",
     )

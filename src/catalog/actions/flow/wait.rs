@@ -1,26 +1,25 @@
-//! `wait`: stands still for a span, until a date, until a condition holds, or until something happens.
+//! `wait`: stands still for a span, until a time, until a condition holds, or until something happens.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::delay::{For, wake_at};
+use super::{
+    wait_change::{UntilCondition, UntilEvent},
+    wait_times::{After, AtTime, OnDate, Open, Recurring},
+    wait_until::{Target, Until, Zone},
+};
 use crate::{
     catalog::{
-        action::{
-            Action, ActionEntry, Class, Done, Failure, Outcome, Resolve, StepContext, Wake, Waking,
-        },
-        event_scope::{Over, envelope},
+        action::{Action, ActionEntry, Resolve},
         words::{self, Problems},
     },
     model::{
-        condition::Condition,
-        execution::{Instant, Park, ParkKind},
+        cron::{Cron, CronError},
+        daytime::{DayTime, Weekdays},
         problem::Problem,
-        reads::Reads,
         span::Span,
-        template::Template,
-        transition::Event,
+        window::{Window, WindowSpec},
         workflow::Step,
         zone::parse_datetime,
     },
@@ -28,20 +27,49 @@ use crate::{
 
 /// Stands still until a time has come, a condition holds or something happens.
 ///
-/// A wait that times out goes on along `onTimeout`, else as success with `timedOut: true`.
+/// Times of day, days, weeks and dates without a zone are the contact's (else the tenant's, else UTC), and
+/// move at once when the contact's zone changes. A wait that times out goes on along `onTimeout`, else as
+/// success with `timedOut: true`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Wait {
     /// What is waited for. Default `duration`.
     #[serde(default)]
     pub wait_type: WaitType,
-    /// `duration`: how long; days and longer are calendar units in the contact's zone.
+    /// `duration`: how long; days and longer are calendar units.
     #[serde(default)]
     pub duration: Option<Span>,
-    /// `until_date`: an ISO date or date-time, or a template that gives one; without a zone it is the
-    /// contact's. A date in the past goes on at once.
+    /// `until_date`: an ISO date or date-time, or a template that gives one. A date in the past goes on at once.
     #[serde(default)]
     pub wait_until: Option<String>,
+    /// `until_date`: so long before the date.
+    #[serde(default)]
+    pub before: Option<Span>,
+    /// `until_date`: so long after the date.
+    #[serde(default)]
+    pub after: Option<Span>,
+    /// `until_time`: the next time after now that the clock shows this, `09:00` or `9:30 pm`.
+    /// `until_date`: on that day, at this time.
+    #[serde(default)]
+    pub time: Option<DayTime>,
+    /// `until_window`: opens at this time of day.
+    #[serde(default)]
+    pub from: Option<DayTime>,
+    /// `until_window`: closes at this time of day; not after `from`: on the next day.
+    #[serde(default)]
+    pub to: Option<DayTime>,
+    /// `until_time`, `until_window`: only on these days. Default: every day.
+    #[serde(default)]
+    pub weekdays: Option<Weekdays>,
+    /// `until_window`: closed on these dates, `2026-12-24`, or `12-25` for every year.
+    #[serde(default)]
+    pub holidays: Vec<String>,
+    /// `recurring`: the next occurrence after now of minute, hour, day, month and weekday, `0 9 * * MON-FRI`.
+    #[serde(default)]
+    pub cron: Option<String>,
+    /// Waits for a time: `Europe/Berlin`, or a template that gives such a name. Default: the contact's.
+    #[serde(default)]
+    pub timezone: Option<String>,
     /// `until_condition`: a condition group or leaf; looked at when what it depends on changes.
     #[serde(default)]
     pub condition: Option<Value>,
@@ -51,7 +79,7 @@ pub struct Wait {
     /// `until_event`: conditions on the event (`event.data...`) and the contact; all must hold.
     #[serde(default)]
     pub filters: Vec<Value>,
-    /// `until_condition`, `until_event`: how long at most. Default: for ever.
+    /// All but `duration`: how long at most. Default: for ever.
     #[serde(default)]
     pub max_wait_duration: Option<Span>,
 }
@@ -69,6 +97,12 @@ pub enum WaitType {
     UntilCondition,
     /// An event.
     UntilEvent,
+    /// A time of day.
+    UntilTime,
+    /// A window of the week; inside it there is no wait.
+    UntilWindow,
+    /// The next occurrence of a cron pattern; in a loop it comes round at each.
+    Recurring,
 }
 
 /// The row of the table.
@@ -79,221 +113,167 @@ pub const ENTRY: ActionEntry = ActionEntry {
     compile,
 };
 
+/// What a type of wait makes of its config; none: there were problems.
+type Compiled = Option<Box<dyn Action>>;
+
 fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>> {
     let config: Wait = words::config(step)?;
     let mut found = Problems::default();
     refuse_others(&config, &mut found);
-    let max = config.max_wait_duration;
-    if max.is_some_and(Span::is_zero) {
-        let text = "a wait of at most nothing is none";
-        found.0.push(Problem::error(
-            "invalid_value",
+    if config.max_wait_duration.is_some_and(Span::is_zero) {
+        let (path, text) = (
             "config.maxWaitDuration",
-            text,
-        ));
+            "a wait of at most nothing is none",
+        );
+        found.0.push(Problem::error("invalid_value", path, text));
     }
-    let action: Option<Box<dyn Action>> = match config.wait_type {
-        WaitType::Duration => found
-            .take(words::required(config.duration, "config.duration"))
-            .map(|span| Box::new(For(span)) as Box<dyn Action>),
-        WaitType::UntilDate => found
-            .take(words::required(config.wait_until, "config.waitUntil"))
-            .and_then(|text| {
-                let literal = found.take(words::template(&text, "config.waitUntil"))?;
-                if literal.literal().is_some()
-                    && parse_datetime(text.trim(), chrono_tz::UTC).is_none()
-                {
-                    let path = "config.waitUntil";
-                    let problem = Problem::error("invalid_date", path, "this is no date");
-                    found
-                        .0
-                        .push(problem.hint("write 2026-12-31, 2026-12-31T09:00:00Z or a template"));
-                }
-                Some(Box::new(UntilDate(literal)) as Box<dyn Action>)
-            }),
-        WaitType::UntilCondition => found
-            .take(words::required(config.condition, "config.condition"))
-            .and_then(|value| found.take(words::condition(&value, "config.condition")))
-            .map(|condition| Box::new(UntilCondition { condition, max }) as Box<dyn Action>),
-        WaitType::UntilEvent => {
-            let filters = found.take(words::conditions(&config.filters, "config.filters"));
-            let event = found.take(words::required(config.event, "config.event"));
-            event.zip(filters).map(|(kind, filters)| {
-                let filters = (!config.filters.is_empty()).then_some(filters);
-                Box::new(UntilEvent { kind, filters, max }) as Box<dyn Action>
-            })
-        }
+    let action = match config.wait_type {
+        WaitType::Duration => duration(&config, &mut found),
+        WaitType::UntilDate => until_date(&config, &mut found),
+        WaitType::UntilTime => until_time(&config, &mut found),
+        WaitType::UntilWindow => until_window(config, &mut found),
+        WaitType::Recurring => recurring(&config, &mut found),
+        WaitType::UntilCondition => until_condition(config, &mut found),
+        WaitType::UntilEvent => until_event(config, &mut found),
     };
     found.finish(action)
 }
 
+fn duration(config: &Wait, found: &mut Problems) -> Compiled {
+    let span = found.take(words::required(config.duration, "config.duration"))?;
+    until(After(span), config, found)
+}
+
+fn until_date(config: &Wait, found: &mut Problems) -> Compiled {
+    let path = "config.waitUntil";
+    let text = found.take(words::required(config.wait_until.as_deref(), path))?;
+    let date = found.take(words::template(text, path))?;
+    if date.literal().is_some() && parse_datetime(text.trim(), chrono_tz::UTC).is_none() {
+        let problem = Problem::error("invalid_date", path, "this is no date");
+        let hint = "write 2026-12-31, 2026-12-31T09:00:00Z or a template";
+        found.0.push(problem.hint(hint));
+    }
+    if config.before.is_some() && config.after.is_some() {
+        let text = "a wait is before a date or after it";
+        found
+            .0
+            .push(Problem::error("invalid_value", "config.after", text));
+    }
+    let target = OnDate {
+        date,
+        before: config.before,
+        after: config.after,
+        time: config.time,
+    };
+    until(target, config, found)
+}
+
+fn until_time(config: &Wait, found: &mut Problems) -> Compiled {
+    let time = found.take(words::required(config.time, "config.time"))?;
+    let days = config.weekdays.unwrap_or(Weekdays::ALL);
+    if days.is_empty() {
+        let text = "without a day of the week the time never comes";
+        let problem = Problem::error("time_never_comes", "config.weekdays", text);
+        found
+            .0
+            .push(problem.hint("name days, or leave weekdays out"));
+    }
+    until(AtTime { time, days }, config, found)
+}
+
+fn until_window(config: Wait, found: &mut Problems) -> Compiled {
+    let from = found.take(words::required(config.from, "config.from"));
+    let to = found.take(words::required(config.to, "config.to"));
+    let spec = WindowSpec {
+        from: from?,
+        to: to?,
+        weekdays: config.weekdays,
+        holidays: config.holidays.clone(),
+    };
+    let window = Window::compile(&spec).map_err(|problems| words::within(problems, "config"));
+    let window = found.take(window)?;
+    until(Open(window), &config, found)
+}
+
+fn recurring(config: &Wait, found: &mut Problems) -> Compiled {
+    let path = "config.cron";
+    let text = found.take(words::required(config.cron.as_deref(), path))?;
+    let cron = Cron::parse(text).map_err(|error| match &error {
+        CronError::Syntax(text) => {
+            let problem = Problem::error("invalid_cron", path, text);
+            problem.hint("write minute, hour, day, month and weekday, e.g. 0 9 * * MON-FRI")
+        }
+        CronError::Never => Problem::error("cron_never_fires", path, error.to_string()),
+    });
+    let cron = found.take(cron)?;
+    until(Recurring(cron), config, found)
+}
+
+fn until<T: Target + 'static>(target: T, config: &Wait, found: &mut Problems) -> Compiled {
+    let zone = config.timezone.as_deref();
+    let zone = zone.and_then(|text| Zone::compile(text, "config.timezone", found));
+    Some(Box::new(Until::new(target, zone, config.max_wait_duration)))
+}
+
+fn until_condition(config: Wait, found: &mut Problems) -> Compiled {
+    let path = "config.condition";
+    let value = found.take(words::required(config.condition, path))?;
+    let condition = found.take(words::condition(&value, path))?;
+    let max = config.max_wait_duration;
+    Some(Box::new(UntilCondition { condition, max }))
+}
+
+fn until_event(config: Wait, found: &mut Problems) -> Compiled {
+    let filters = found.take(words::conditions(&config.filters, "config.filters"));
+    let kind = found.take(words::required(config.event, "config.event"));
+    let (kind, filters) = kind.zip(filters)?;
+    let filters = (!config.filters.is_empty()).then_some(filters);
+    let max = config.max_wait_duration;
+    Some(Box::new(UntilEvent { kind, filters, max }))
+}
+
 /// Fields that belong to another type of wait are mistakes: nobody would look at them.
 fn refuse_others(config: &Wait, found: &mut Problems) {
-    use WaitType::{Duration, UntilCondition, UntilDate, UntilEvent};
+    use WaitType::*;
+    let timed = &[Duration, UntilDate, UntilTime, UntilWindow, Recurring][..];
+    let limited = &[
+        UntilDate,
+        UntilTime,
+        UntilWindow,
+        Recurring,
+        UntilCondition,
+        UntilEvent,
+    ][..];
     let given = [
         ("duration", config.duration.is_some(), &[Duration][..]),
-        ("waitUntil", config.wait_until.is_some(), &[UntilDate][..]),
+        ("waitUntil", config.wait_until.is_some(), &[UntilDate]),
+        ("before", config.before.is_some(), &[UntilDate]),
+        ("after", config.after.is_some(), &[UntilDate]),
+        ("time", config.time.is_some(), &[UntilTime, UntilDate]),
+        ("from", config.from.is_some(), &[UntilWindow]),
+        ("to", config.to.is_some(), &[UntilWindow]),
         (
-            "condition",
-            config.condition.is_some(),
-            &[UntilCondition][..],
+            "weekdays",
+            config.weekdays.is_some(),
+            &[UntilTime, UntilWindow],
         ),
-        ("event", config.event.is_some(), &[UntilEvent][..]),
-        ("filters", !config.filters.is_empty(), &[UntilEvent][..]),
+        ("holidays", !config.holidays.is_empty(), &[UntilWindow]),
+        ("cron", config.cron.is_some(), &[Recurring]),
+        ("timezone", config.timezone.is_some(), timed),
+        ("condition", config.condition.is_some(), &[UntilCondition]),
+        ("event", config.event.is_some(), &[UntilEvent]),
+        ("filters", !config.filters.is_empty(), &[UntilEvent]),
         (
             "maxWaitDuration",
             config.max_wait_duration.is_some(),
-            &[UntilCondition, UntilEvent][..],
+            limited,
         ),
     ];
     for (name, given, of) in given {
         if given && !of.contains(&config.wait_type) {
             let text = format!("\"{name}\" says nothing to this type of wait");
-            found.0.push(Problem::error(
-                "unused_field",
-                format!("config.{name}"),
-                text,
-            ));
+            let path = format!("config.{name}");
+            found.0.push(Problem::error("unused_field", path, text));
         }
     }
-}
-
-#[derive(Debug)]
-struct UntilDate(Template);
-
-impl Action for UntilDate {
-    fn run(&self, cx: &StepContext<'_>) -> Outcome {
-        let text = match words::text(&self.0, cx) {
-            Ok(text) => text,
-            Err(failure) => return Outcome::Fail(failure),
-        };
-        match parse_datetime(text.trim(), cx.tz) {
-            Some(until) if until > cx.now => Outcome::Park {
-                kind: ParkKind::Time,
-                until: Some(until),
-                limit: None,
-            },
-            Some(_) => Outcome::Done(Done::default()),
-            None => Outcome::Fail(Failure {
-                error: "invalid_date".into(),
-                message: match text.trim().is_empty() {
-                    true => "waitUntil gave nothing".into(),
-                    false => "what waitUntil gave is no date".into(),
-                },
-            }),
-        }
-    }
-
-    fn wake(&self, cx: &StepContext<'_>, park: &Park, why: Wake<'_>) -> Waking {
-        wake_at(cx, park, why)
-    }
-
-    fn reads(&self, reads: &mut Reads) {
-        self.0.reads(reads);
-    }
-
-    fn class(&self) -> Class {
-        Class::Wait
-    }
-}
-
-#[derive(Debug)]
-struct UntilCondition {
-    condition: Condition,
-    max: Option<Span>,
-}
-
-impl Action for UntilCondition {
-    fn run(&self, cx: &StepContext<'_>) -> Outcome {
-        if self.condition.eval(cx.scope, cx.now, cx.tz) {
-            return Outcome::Done(Done::default());
-        }
-        let until = self.condition.next_flip(cx.scope, cx.now, cx.tz);
-        Outcome::Park {
-            kind: ParkKind::Condition,
-            until,
-            limit: limit(self.max, cx),
-        }
-    }
-
-    fn wake(&self, cx: &StepContext<'_>, park: &Park, why: Wake<'_>) -> Waking {
-        if matches!(why, Wake::Skip) {
-            return Waking::Stay { until: park.until };
-        }
-        if self.condition.eval(cx.scope, cx.now, cx.tz) {
-            return Waking::Done {
-                result: Value::Null,
-                timed_out: false,
-            };
-        }
-        Waking::Stay {
-            until: self.condition.next_flip(cx.scope, cx.now, cx.tz),
-        }
-    }
-
-    fn reads(&self, reads: &mut Reads) {
-        self.condition.reads(reads);
-    }
-
-    fn class(&self) -> Class {
-        Class::Wait
-    }
-}
-
-#[derive(Debug)]
-struct UntilEvent {
-    kind: String,
-    filters: Option<Condition>,
-    max: Option<Span>,
-}
-
-impl UntilEvent {
-    fn is(&self, cx: &StepContext<'_>, event: &Event) -> bool {
-        event.kind == self.kind
-            && self.filters.as_ref().is_none_or(|filters| {
-                filters.eval(
-                    &Over {
-                        event,
-                        under: cx.scope,
-                    },
-                    cx.now,
-                    cx.tz,
-                )
-            })
-    }
-}
-
-impl Action for UntilEvent {
-    fn run(&self, cx: &StepContext<'_>) -> Outcome {
-        Outcome::Park {
-            kind: ParkKind::Event,
-            until: None,
-            limit: limit(self.max, cx),
-        }
-    }
-
-    fn wake(&self, cx: &StepContext<'_>, _: &Park, why: Wake<'_>) -> Waking {
-        match why {
-            Wake::Event(event) if self.is(cx, event) => Waking::Done {
-                result: json!({ "event": envelope(event) }),
-                timed_out: false,
-            },
-            _ => Waking::Stay { until: None },
-        }
-    }
-
-    fn reads(&self, reads: &mut Reads) {
-        reads.events.insert(self.kind.clone());
-        if let Some(filters) = &self.filters {
-            filters.reads(reads);
-        }
-    }
-
-    fn class(&self) -> Class {
-        Class::Wait
-    }
-}
-
-fn limit(max: Option<Span>, cx: &StepContext<'_>) -> Option<Instant> {
-    max.map(|max| max.add(cx.now, cx.tz))
 }

@@ -7,7 +7,10 @@ use chrono_tz::Tz;
 use minijinja::{Environment, Error, State, value::Value};
 
 use super::{invalid, is_missing, is_now, text};
-use crate::model::{nearest::nearest, template::engine::with_clock, zone::Moment};
+use crate::model::{
+    template::engine::with_clock,
+    zone::{self, Moment},
+};
 
 pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("date", date);
@@ -25,7 +28,7 @@ fn date(
 ) -> Result<Value, Error> {
     let (now, mut tz) = with_clock(state, |clock| (clock.now, clock.tz))?;
     if let Some(zone) = zone.filter(|zone| !is_missing(zone)) {
-        tz = zone_named(&text(&zone)?)?;
+        tz = zone::zone_named(&text(&zone)?).map_err(invalid)?;
     }
     let Some(at) = instant(value, now, tz) else {
         return Ok(value.clone());
@@ -56,14 +59,4 @@ fn instant(value: &Value, now: DateTime<Utc>, tz: Tz) -> Option<DateTime<Utc>> {
         None if value.is_integer() => DateTime::from_timestamp(value.as_i64()?, 0),
         None => None,
     }
-}
-
-fn zone_named(name: &str) -> Result<Tz, Error> {
-    name.parse().map_err(|_| {
-        let near = nearest(name, chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name()));
-        let near = near.unwrap_or("Europe/Berlin");
-        invalid(format!(
-            "the zone is none by that name, write one such as {near}"
-        ))
-    })
 }

@@ -1,0 +1,252 @@
+//! F2: a worker dies at every fail point in the middle of work; what it held is free again within its lease and a
+//! little, everything ends, and nothing happens twice.
+//!
+//! `WAYPOST_FAULT_ROUNDS` deaths at each point: the first time it is met, the second, and so on.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde_json::json;
+use sqlx::{Executor, PgConnection};
+use tokio::time::Instant;
+use waypost::{app::verify::verify, faults::POINTS, testing::fake_http::Fault};
+
+use super::stage::{Actor, Stage};
+use crate::{
+    chaos::{arrive, check_requests, counter, ended, journey, until_done},
+    fleet::waypost,
+};
+
+/// Deaths at each point, unless more are asked for.
+const ROUNDS: u32 = 2;
+/// Points side by side: most of the time passes in waiting for leases.
+const LANES: usize = 4;
+/// Executions that a death is met in.
+const LOAD: u64 = 4;
+/// Lease of a claimed send, and what the rest may take on top of it.
+const LEASE: Duration = Duration::from_secs(6);
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Longest until a point is met, and until it is met again: some are met once in ten minutes.
+const FIRST: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(3);
+
+const EVERYTHING: &str = "match,run,dispatch,schedule,janitor";
+
+/// One database with its provider; the points of a lane come one after the other.
+struct Lane {
+    stage: Stage,
+    app: PgConnection,
+    arrived: u64,
+    /// Point, time of the death, time until all had ended.
+    deaths: Vec<(&'static str, u32, Duration)>,
+}
+
+impl Lane {
+    async fn new(n: usize) -> Lane {
+        let stage = Stage::new(&format!("crashes-{n}"), None).await;
+        // Long enough that a death falls into the middle of some.
+        stage
+            .provider
+            .otherwise(Fault::Delay(Duration::from_millis(20)));
+        stage.deploy(&journey(&stage.provider));
+        stage.deploy(&counter());
+        stage.deploy(&json!({
+            "id": "rests",
+            "trigger": {"type": "custom.event", "config": {"name": "never"}},
+            "actions": [{"id": "rest", "type": "wait",
+                         "config": {"waitType": "duration", "duration": {"amount": 1, "unit": "hours"}}}],
+        }));
+        stage.deploy(&json!({
+            "id": "brief",
+            "trigger": {"type": "custom.event", "config": {"name": "never"}},
+            "actions": [{"id": "note", "type": "add_note", "config": {"body": "brief"}}],
+        }));
+        let mut app = stage.db.connect().await;
+        app.execute("set waypost.tenant = 'default'").await.unwrap();
+        Lane {
+            stage,
+            app,
+            arrived: 0,
+            deaths: Vec::new(),
+        }
+    }
+
+    async fn arrive(&mut self) {
+        let mut app = self.stage.db.connect().await;
+        arrive(&mut app, LOAD).await;
+        self.arrived += LOAD;
+    }
+
+    async fn worker(&self, roles: &str, faults: &str, env: &[(&str, &str)]) -> Actor {
+        let lease = LEASE.as_secs().to_string();
+        let mut env = env.to_vec();
+        env.push(("WAYPOST_LEASE", &lease));
+        self.stage.worker_with(roles, faults, &env).await
+    }
+
+    /// What the loop of this point needs beside the ordinary load.
+    async fn prepare(&mut self, point: &str) {
+        match point.split('.').next() {
+            Some("wakes") => {
+                self.stage.enrol("rests", "Ada").await;
+                let runner = self.worker("run", "", &[]).await;
+                let begins = "select count(*) from waypost.runs where seq = 0";
+                self.stage
+                    .until_none("have not begun", begins, LEASE)
+                    .await
+                    .unwrap();
+                drop(runner);
+                self.app
+                    .execute("select waypost.skip_wait(id) from waypost.executions where workflow = 'rests' and status = 'waiting'")
+                    .await
+                    .unwrap();
+            }
+            Some("reap") => {
+                let mut dies = self
+                    .worker("match,run,dispatch", "send.answered=abort", &[])
+                    .await;
+                dies.process.ends().await;
+                self.stage.leases_run_out().await;
+            }
+            Some("schedule") => {
+                let timer = "insert into waypost.timers (bucket, id, tenant_id, due_at, event_type, workflow_id,
+                                                         trigger_id, subject, occurrence_key, data)
+                    select 1, gen_random_uuid(), id, now(), 'date.birthday', 1, 'trigger', 'ada',
+                           gen_random_uuid()::text, '{}' from waypost.tenants limit 1";
+                self.stage.change(timer).await;
+            }
+            _ => {}
+        }
+    }
+
+    /// A worker dies the `nth` time it meets this point; the next one ends everything.
+    async fn death(&mut self, point: &'static str, nth: u32) {
+        self.arrive().await;
+        self.prepare(point).await;
+        let faults = format!("{point}=abort@{nth},listener.listens=ask");
+        // Without LISTEN a worker goes by the sequence.
+        let pooler = if point == "hint.seen" {
+            "transaction"
+        } else {
+            "none"
+        };
+        let mut victim = match point.split_once('.') {
+            Some(("enroll" | "emit", _)) => self.command(point).await,
+            _ => {
+                self.worker(EVERYTHING, &faults, &[("WAYPOST_POOLER", pooler)])
+                    .await
+            }
+        };
+        victim.at.free("listener.listens").await;
+        let died = tokio::select! {
+            _ = victim.process.ends() => true,
+            () = self.more_for(if nth == 1 { FIRST } else { AGAIN }) => false,
+        };
+        assert!(died || nth > 1, "{point} was not met");
+        drop(victim);
+        let begun = Instant::now();
+        let rescue = self.worker(EVERYTHING, "", &[]).await;
+        until_done(&mut self.stage.c).await;
+        drop(rescue);
+        if died {
+            self.deaths.push((point, nth, begun.elapsed()));
+        }
+    }
+
+    /// Work goes on coming, for as long as the victim may take.
+    async fn more_for(&self, patience: Duration) {
+        let mut app = self.stage.db.connect().await;
+        let begun = Instant::now();
+        let mut tick = tokio::time::interval(Duration::from_millis(250));
+        while begun.elapsed() < patience {
+            tick.tick().await;
+            // Nobody's events: they ring, are matched and logged.
+            sqlx::query("select waypost.emit('custom.event', null, '{}', tenant => 'default')")
+                .execute(&mut app)
+                .await
+                .unwrap();
+        }
+    }
+
+    /// A command that records something dies in the middle of it.
+    async fn command(&self, point: &str) -> Actor {
+        let at = super::steering::Steering::new().await;
+        let contact: uuid::Uuid = sqlx::query_scalar("select id from crm.contacts limit 1")
+            .fetch_one(&mut self.stage.db.connect().await)
+            .await
+            .unwrap();
+        let contact = contact.to_string();
+        let args = match point.split_once('.') {
+            Some(("enroll", _)) => vec!["enroll", "brief", "--contact", &contact],
+            _ => vec!["emit", "custom.event", "--contact", &contact],
+        };
+        let mut command = waypost(&self.stage.db.url(), &args);
+        command.env("WAYPOST_FAULTS", format!("{point}=abort"));
+        Actor {
+            process: crate::fleet::Process::of(command),
+            at,
+        }
+    }
+
+    /// Everything ended, nothing twice, by the books of the database and of the provider.
+    async fn is_whole(&mut self) {
+        let c = &mut self.stage.c;
+        check_requests(
+            &self.stage.provider,
+            &self.stage.provider.received(),
+            &ended(c).await,
+        );
+        let arrived = i64::try_from(self.arrived).unwrap();
+        for (what, sql) in [
+            (
+                "executions that completed",
+                "select count(*) from waypost.executions where workflow = 'journey' and status = 'completed'",
+            ),
+            (
+                "notes",
+                "select count(*) from crm.notes where body = 'told'",
+            ),
+            (
+                "contacts with the tag once",
+                "select count(*) from crm.contacts where tags = '{told}'",
+            ),
+            (
+                "counts",
+                "select count(*) from crm.notes where body = 'counted'",
+            ),
+        ] {
+            let n: i64 = sqlx::query_scalar(sql).fetch_one(&mut *c).await.unwrap();
+            assert_eq!(n, arrived, "{what}");
+        }
+        let found = verify(c, None, &|_| {}).await.unwrap();
+        let broken: Vec<_> = found.iter().filter(|f| f.violations > 0).collect();
+        assert!(broken.is_empty(), "{broken:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_dies_at_every_point_and_all_recovers() {
+    let rounds = std::env::var("WAYPOST_FAULT_ROUNDS");
+    let rounds: u32 = rounds.map_or(ROUNDS, |text| text.parse().unwrap());
+    assert!(POINTS.len() >= 30);
+    let lanes = (0..LANES).map(async |n| {
+        let mut lane = Lane::new(n).await;
+        for place in POINTS.iter().skip(n).step_by(LANES) {
+            for nth in 1..=rounds {
+                lane.death(place.name, nth).await;
+            }
+        }
+        lane.is_whole().await;
+        lane.deaths
+    });
+    let mut deaths: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
+    deaths.sort_by_key(|death| death.2);
+    let (slowest, nth, longest) = *deaths.last().unwrap();
+    println!(
+        "{} deaths at {} points; all had ended {longest:?} after the slowest, at {slowest} (time {nth})",
+        deaths.len(),
+        POINTS.len()
+    );
+    assert!(longest <= LEASE + GRACE, "{slowest}: {longest:?}");
+}
