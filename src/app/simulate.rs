@@ -36,31 +36,33 @@ pub struct World {
     pub tenant: String,
 }
 
-/// Runs a checked definition; every row goes to `sink` in time order.
+/// Runs a checked definition, beside others that it may enrol into; every row goes to `sink` in time order.
 ///
 /// # Errors
-/// The definition has errors; a file cannot be read, by the number of its line.
-pub fn simulate(checked: &Checked, world: &World, sink: impl FnMut(Row)) -> AppResult<Summary> {
-    let source = checked
-        .source
-        .as_ref()
-        .filter(|_| checked.is_valid())
-        .ok_or_else(|| {
-            AppError::no(format!(
-                "{} cannot run: `waypost validate` says why",
-                checked.file
-            ))
-        })?;
-    let tenant = TenantInfo {
-        name: world.tenant.clone(),
-        timezone: chrono_tz::UTC,
-    };
-    let numbers = Numbers {
-        workflow: 1,
-        version: 1,
-    };
-    let program = Program::compile(&source.definition, numbers, &tenant)
-        .map_err(|problems| AppError::no(source.findings(problems).to_string()))?;
+/// A definition has errors; a file cannot be read, by the number of its line.
+pub fn simulate(
+    checked: &Checked,
+    with: &[Checked],
+    world: &World,
+    sink: impl FnMut(Row),
+) -> AppResult<Summary> {
+    let all = std::iter::once(checked).chain(with);
+    let programs: Vec<Program> = (1i32..)
+        .zip(all)
+        .map(|(workflow, checked)| compile(checked, workflow, &world.tenant))
+        .collect::<AppResult<_>>()?;
+    for (at, program) in programs.iter().enumerate() {
+        if programs[..at]
+            .iter()
+            .any(|one| one.workflow == program.workflow)
+        {
+            let text = format!(
+                "two of the files define the workflow \"{}\"",
+                program.workflow
+            );
+            return Err(AppError::usage(text));
+        }
+    }
     let contacts = read(&world.contacts, simulate::contacts)?;
     let events = world
         .events
@@ -81,7 +83,6 @@ pub fn simulate(checked: &Checked, world: &World, sink: impl FnMut(Row)) -> AppR
         results,
         suppressions: suppressions.unwrap_or_default(),
     };
-    let programs = [program];
     Ok(Simulation::new(&programs, contacts, options, sink).run(events.unwrap_or_default()))
 }
 
@@ -91,6 +92,29 @@ pub fn simulate(checked: &Checked, world: &World, sink: impl FnMut(Row)) -> AppR
 /// It cannot be read, by the number of its line.
 pub fn read_results(file: Option<&Path>) -> AppResult<Vec<ResultLine>> {
     file.map_or_else(|| Ok(Vec::new()), |file| read(file, simulate::results))
+}
+
+fn compile(checked: &Checked, workflow: i32, tenant: &str) -> AppResult<Program> {
+    let source = checked
+        .source
+        .as_ref()
+        .filter(|_| checked.is_valid())
+        .ok_or_else(|| {
+            AppError::no(format!(
+                "{} cannot run: `waypost validate` says why",
+                checked.file
+            ))
+        })?;
+    let tenant = TenantInfo {
+        name: tenant.to_owned(),
+        timezone: chrono_tz::UTC,
+    };
+    let numbers = Numbers {
+        workflow,
+        version: 1,
+    };
+    Program::compile(&source.definition, numbers, &tenant)
+        .map_err(|problems| AppError::no(source.findings(problems).to_string()))
 }
 
 fn read<T, E: std::fmt::Display>(

@@ -12,7 +12,7 @@ use crate::model::{
     problem::Problem,
     reads::Reads,
     scope::Scope,
-    transition::{CrmWrite, Event, Policy},
+    transition::{CrmWrite, Event, Policy, Removal},
     workflow::Step,
 };
 
@@ -117,6 +117,10 @@ pub enum Outcome {
         /// How long a connector may take unless the step says otherwise.
         timeout: Duration,
     },
+    /// Asks for another workflow of the contact to begin, and stands still until it hears of it.
+    Enroll(Box<Enrolling>),
+    /// Done; other executions of the contact end.
+    Remove(Box<Removal>),
     /// Ends all branches.
     Finish {
         /// None: `completed`; else `exited` with this reason.
@@ -124,6 +128,23 @@ pub enum Outcome {
     },
     /// The step failed.
     Fail(Failure),
+}
+
+/// Another workflow for the contact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enrolling {
+    /// Its id.
+    pub workflow: String,
+    /// The enrollment key; none: the workflow's own rule.
+    pub key: Option<String>,
+    /// What it finds in `event.data`.
+    pub data: Value,
+    /// The branch stands still until that execution has ended.
+    pub waits: bool,
+    /// Variables of that execution that the result takes over.
+    pub outputs: Vec<String>,
+    /// The workflow may enrol into itself.
+    pub allow_self: bool,
 }
 
 /// What a finished step leaves.

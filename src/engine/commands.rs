@@ -6,7 +6,7 @@ use super::burst::Machine;
 use crate::{
     catalog::action::{Verdict, Wake},
     model::{
-        execution::ParkKind,
+        execution::{ParkKind, Status},
         transition::{Command, EntryKind},
     },
 };
@@ -14,10 +14,15 @@ use crate::{
 impl Machine<'_> {
     /// Does what the command says; none: there is nothing to do, or no such step.
     pub(super) fn obey(&mut self, command: &Command) -> Option<()> {
+        if let Command::Remove { reason } = command {
+            self.finish(Status::Cancelled, Some(reason.clone()), Value::Null);
+            return Some(());
+        }
         if !self.state.started {
             self.start();
         }
         match command {
+            Command::Remove { .. } => return None,
             Command::SkipWait => {
                 // A review is decided, not skipped.
                 let bound = [ParkKind::Reply, ParkKind::Join, ParkKind::Review];

@@ -123,6 +123,8 @@ impl Machine<'_> {
                     retry: step.retry_json.clone(),
                 }));
             }
+            Outcome::Enroll(asked) => self.enroll(at, index, step, *asked),
+            Outcome::Remove(removal) => self.remove(at, index, step, *removal),
             Outcome::Finish { reason } => {
                 let result = reason
                     .as_ref()

@@ -18,6 +18,7 @@ pub mod install;
 pub mod intake;
 pub mod limits;
 pub mod operate;
+pub mod others;
 pub mod outbox;
 pub mod overview;
 pub mod partitions;

@@ -32,6 +32,7 @@ use crate::{
         commit::{self, Settled},
         contacts::{self, Wanted},
         executions::Claimed,
+        others,
         programs::{self, Version},
         rules::{self, Standing},
     },
@@ -277,8 +278,13 @@ impl<'a> Stage<'a> {
             held,
             ..Left::default()
         };
+        for (tenant, contact) in others::enroll(connection, &self.settled).await? {
+            self.forget_contact(tenant, contact);
+            left.held.insert((tenant, contact));
+        }
+        let removals = others::removals(&self.settled);
         for one in &self.settled {
-            left.ready |= one.transition.status == Status::Ready;
+            left.ready |= one.transition.status == Status::Ready || others::leaves_word(one);
             for effect in &one.transition.effects {
                 left.sends |= matches!(effect, Effect::Send(_));
                 left.events |= matches!(effect, Effect::Crm(_));
@@ -286,6 +292,7 @@ impl<'a> Stage<'a> {
         }
         rooms::write(connection, &self.rooms, &self.settled).await?;
         commit::commit(connection, self.settled).await?;
+        left.ready |= others::remove(connection, &removals).await?;
         Ok(left)
     }
 }

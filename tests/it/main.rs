@@ -23,6 +23,7 @@ mod isolation;
 mod journey;
 mod limits;
 mod locks;
+mod others;
 mod outage;
 mod parity;
 mod plans;

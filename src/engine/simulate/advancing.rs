@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Job, ResultLine, Row, Run, Simulation, input};
+use super::{Job, ResultLine, Row, Run, Simulation, input, others::has_removal};
 use crate::{
     engine::{
         advance::{Burst, advance},
@@ -21,7 +21,7 @@ use crate::{
 impl<S: FnMut(Row)> Simulation<'_, S> {
     /// Advances one execution and does what the store does with the transition.
     pub(super) fn advance(&mut self, at: usize, input: &Input) {
-        let Some(mut run) = self.runs.get_mut(at).and_then(Option::take) else {
+        let Some(run) = self.runs.get_mut(at).and_then(Option::take) else {
             return;
         };
         let Some(whose) = self.contacts.get(&run.ex.contact) else {
@@ -72,9 +72,15 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
                 self.jobs.push_back(Job::Reply(at, reply));
             }
         }
+        // As the store does it: while its own key is still taken.
+        let run = self.enroll_others(at, run, &step.effects);
+        let Some(mut run) = run else { return };
         let refused = matches!(step.admission, Some(Admission::Refused { .. }));
         if step.status.is_final() {
             self.ended(at, &run.ex, step.status, refused);
+            let reason = step.reason.as_deref();
+            self.tell_parent(at, run.ex.id, step.status, reason, &step.state.vars);
+            self.remove_others(&run.ex, &step.effects);
             return;
         }
         self.review(at, &run, &step.state);
@@ -85,7 +91,11 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         if let Some(due) = run.ex.due_at {
             self.plan(at, due);
         }
+        let ex = has_removal(&step.effects).then(|| run.ex.clone());
         self.runs[at] = Some(run);
+        if let Some(ex) = ex {
+            self.remove_others(&ex, &step.effects);
+        }
     }
 
     /// What the worker decides before and after the machine runs: a pause, and room in the whole workflow.
