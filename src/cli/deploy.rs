@@ -62,6 +62,9 @@ impl Deploy {
             return Err(AppError::no("nothing was deployed"));
         }
         let waypost = cx.open().await?;
+        for finding in waypost.doubts(&checked).await? {
+            eprintln!("{finding}");
+        }
         if self.plan {
             return self.plan(cx, &waypost, &checked).await;
         }

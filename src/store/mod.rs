@@ -3,6 +3,7 @@
 //! One file per table family, each function over one `.sql` file of `sql/queries/`. Functions take a
 //! connection, so that the caller decides what is one transaction.
 
+pub mod backtest;
 pub mod choices;
 pub mod clock;
 pub mod commit;

@@ -202,7 +202,10 @@ impl<'p> Run<'p> {
         let state = serde_json::to_string(&self.ex.state).unwrap();
         self.ex.state = serde_json::from_str(&state).unwrap();
         let fields = serde_json::to_string(&self.contact.fields).unwrap();
+        // What sticky splits chose is stored beside the contact.
+        let choices = std::mem::take(&mut self.contact.choices);
         self.contact = Contact::new(self.contact.id, serde_json::from_str(&fields).unwrap());
+        self.contact.choices = choices;
         if let Some(other) = &mut self.other {
             std::mem::swap(&mut self.program, other);
         }
