@@ -28,6 +28,8 @@ fn journey() -> Value {
         ],
         "goals": [{"id": "upgraded", "onAchievement": "exit",
             "conditions": {"field": "contact.plan", "operator": "equals", "value": "gold"}}],
+        // Never true; but what is watched is logged, and what is only looked at by a step may not be.
+        "enrollmentSettings": {"exitConditions": {"field": "contact.score", "operator": "less_than", "value": 0}},
     })
 }
 
