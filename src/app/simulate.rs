@@ -1,12 +1,12 @@
 //! Simulating a definition: no database, a virtual clock, no side effect.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
     definitions::Checked,
     error::{AppError, AppResult},
 };
-pub use crate::engine::simulate::{Row, Summary};
+pub use crate::engine::simulate::{ResultLine, Row, Summary};
 use crate::{
     engine::{
         program::{Numbers, Program, TenantInfo},
@@ -69,11 +69,7 @@ pub fn simulate(
         .as_ref()
         .map(|file| read(file, simulate::events))
         .transpose()?;
-    let results = world
-        .results
-        .as_ref()
-        .map(|file| read(file, simulate::results))
-        .transpose()?;
+    let results = read_results(world.results.as_deref())?;
     let suppressions = world
         .suppressions
         .as_ref()
@@ -84,10 +80,18 @@ pub fn simulate(
         until: world.until,
         seed: world.seed,
         tenant: None,
-        results: results.unwrap_or_default(),
+        results,
         suppressions: suppressions.unwrap_or_default(),
     };
     Ok(Simulation::new(&programs, contacts, options, sink).run(events.unwrap_or_default()))
+}
+
+/// Reads a file that says how outside actions end; none: nothing is said.
+///
+/// # Errors
+/// It cannot be read, by the number of its line.
+pub fn read_results(file: Option<&Path>) -> AppResult<Vec<ResultLine>> {
+    file.map_or_else(|| Ok(Vec::new()), |file| read(file, simulate::results))
 }
 
 fn compile(checked: &Checked, workflow: i32, tenant: &str) -> AppResult<Program> {
@@ -114,7 +118,7 @@ fn compile(checked: &Checked, workflow: i32, tenant: &str) -> AppResult<Program>
 }
 
 fn read<T, E: std::fmt::Display>(
-    file: &PathBuf,
+    file: &Path,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> AppResult<T> {
     let name = file.display();

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod backtest;
 mod bench;
 mod catalog;
 mod completions;
@@ -13,6 +14,7 @@ mod enroll;
 mod executions;
 mod explain;
 mod healthcheck;
+mod in_flight;
 mod migrate;
 mod outbox;
 mod output;
@@ -27,6 +29,7 @@ mod undo;
 mod validate;
 mod verify;
 mod worker;
+mod workflows;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -101,6 +104,8 @@ commands! {
     Validate(validate::Validate),
     /// Put definitions into the database, and publish them
     Deploy(deploy::Deploy),
+    /// List, show, compare, restore, pause, resume, archive
+    Workflows(workflows::Workflows),
     /// Record an event, or a file of them
     Emit(emit::Emit),
     /// Put contacts into a workflow
@@ -113,6 +118,8 @@ commands! {
     Outbox(outbox::Outbox),
     /// The same machine on a virtual clock, without a database
     Simulate(simulate::Simulate),
+    /// A definition over the events that really happened
+    Backtest(backtest::Backtest),
     /// Audit every invariant over the live tables
     Verify(verify::Verify),
     /// After a restore: open sends that may have left become unknown

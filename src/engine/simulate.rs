@@ -241,7 +241,9 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
             }
             whose.contact.name_in_full();
             let id = whose.contact.id;
-            self.tell_changes(id, &before, None);
+            if !line.told {
+                self.tell_changes(id, &before, None);
+            }
         }
         self.jobs.push_back(Job::Event(Box::new(event)));
     }

@@ -38,7 +38,7 @@ pub async fn load(
 pub(super) async fn keep(connection: &mut PgConnection, batch: &[Settled]) -> StoreResult<()> {
     /// Bucket, tenant, contact, workflow, step.
     type Key<'a> = (i16, i32, Uuid, i32, &'a str);
-    let mut rows: BTreeMap<Key, (&str, Instant)> = BTreeMap::new();
+    let mut rows: BTreeMap<Key<'_>, (&str, Instant)> = BTreeMap::new();
     for one in batch {
         let ex = &one.execution;
         for effect in &one.transition.effects {

@@ -3,6 +3,7 @@
 //! One file per table family, each function over one `.sql` file of `sql/queries/`. Functions take a
 //! connection, so that the caller decides what is one transaction.
 
+pub mod backtest;
 pub mod choices;
 pub mod clock;
 pub mod commit;
@@ -16,6 +17,7 @@ pub mod executions;
 pub mod install;
 pub mod intake;
 pub mod limits;
+pub mod migrate;
 pub mod operate;
 pub mod others;
 pub mod outbox;
@@ -29,6 +31,7 @@ pub mod session;
 pub mod suppressions;
 pub mod tenants;
 pub mod timers;
+pub mod versions;
 pub mod workflows;
 
 pub use error::{StoreError, StoreResult};

@@ -289,25 +289,33 @@ async fn handle(
         if who.is_some_and(|who| busy.contains(&who) || stopped.contains(&who)) {
             continue;
         }
-        let mut one = Decided {
-            event,
-            notes: Vec::new(),
-            refused: Vec::new(),
-        };
+        let mut notes = Vec::new();
+        let mut refused = Vec::new();
         if let Some(who) = who {
             for claimed in runs.get(&who).into_iter().flatten() {
                 advance_dependant(&mut stage, claimed, event);
             }
             let versions = listeners.get(&(event.tenant, event.event.kind.clone()));
             for version in versions.into_iter().flatten() {
-                let at = decided.len();
-                decide(&mut stage, *version, who, at, &mut one, &mut wanted);
+                decide(
+                    &mut stage,
+                    *version,
+                    who,
+                    event,
+                    decided.len(),
+                    &mut notes,
+                    (&mut wanted, &mut refused),
+                );
             }
             if wanted.last().is_some_and(|w| w.event == decided.len()) {
                 stopped.insert(who);
             }
         }
-        decided.push(one);
+        decided.push(Decided {
+            event,
+            notes,
+            refused,
+        });
     }
     let left = stage.write(connection).await?;
     faults::at(FailPoint::MatchAdvanced).await?;
@@ -351,15 +359,11 @@ fn decide(
     stage: &mut Stage<'_>,
     version: Version,
     who: Person,
-    at: usize,
-    one: &mut Decided<'_>,
-    wanted: &mut Vec<Wanted>,
+    event: &Queued,
+    index: usize,
+    notes: &mut Vec<Value>,
+    (wanted, refused): (&mut Vec<Wanted>, &mut Vec<Blocked>),
 ) {
-    let Decided {
-        event,
-        notes,
-        refused,
-    } = one;
     let Some(program) = stage.program(version).cloned() else {
         return;
     };
@@ -393,7 +397,7 @@ fn decide(
             TriggerOutcome::Matched { ref key } => {
                 wanted.push(Wanted {
                     person: who,
-                    event: at,
+                    event: index,
                     note: notes.len(),
                     begins: begins(&program, &decision.trigger, tz, event.now),
                     candidate: Candidate {

@@ -55,6 +55,8 @@ pub struct EventLine {
     pub new: Option<Value>,
     /// Contact fields that change at that instant, before the event is matched.
     pub set: Map<String, Value>,
+    /// What `set` changes is told by lines of their own: no event is made of it.
+    pub told: bool,
 }
 
 impl EventLine {
@@ -213,6 +215,7 @@ pub fn events(text: &str) -> Result<Vec<EventLine>, LineError> {
                 old: raw.old,
                 new: raw.new,
                 set,
+                told: false,
             })
         })
         .collect()
