@@ -177,7 +177,7 @@ fn step(dice: &mut Dice, case: usize, i: usize, steps: usize, second: bool) -> V
         ),
         20 => (
             "string",
-            json!({ "operation": "pad_end", "text": "{{ contact.color }}", "length": 4, "fill": "xy", "name": "said" }),
+            json!({ "operation": "pad_end", "value": "{{ contact.color }}", "length": 4, "fill": "xy", "name": "said" }),
         ),
         21 => {
             let operation = *dice.of(&["start_of", "end_of", "add"]);
