@@ -14,6 +14,7 @@ mod generated;
 mod others;
 mod printed;
 mod rules;
+mod workflows;
 mod world;
 
 /// What of one contact differs, in words; none: nothing.

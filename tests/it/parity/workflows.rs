@@ -4,6 +4,20 @@ use serde_json::{Value, json};
 
 use super::{dice::Dice, world::checked};
 
+/// What a workflow is to its case.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Shape {
+    /// The only one.
+    Alone,
+    /// The only one, of one branch: then a review is decided before anything else can happen at that instant.
+    Straight,
+    /// There is a second one, into which it may enrol.
+    First,
+    /// Begins by a change or is enrolled into. Executions that a change began have ids of their own on either
+    /// side, so nothing may be chosen by them.
+    Second,
+}
+
 /// The name that a case's tag, form or workflow has: cases do not hear of each other.
 pub fn own(case: usize, name: &str) -> String {
     format!("c{case}-{name}")
@@ -41,6 +55,9 @@ pub fn condition(dice: &mut Dice, case: usize, depth: usize) -> Value {
         11 => {
             json!({ "field": "contact.score", "operator": "between", "value": [dice.below(3), 3 + dice.below(3)] })
         }
+        12 if dice.once_in(2) => {
+            json!({ "field": "vars.list", "operator": "includes", "value": "o1" })
+        }
         12 => json!({ "field": "vars.said", "operator": "matches_regex", "value": "^o[12] " }),
         8 => json!({ "field": "snapshot.score", "operator": "not_equals", "value": dice.below(4) }),
         _ => {
@@ -68,12 +85,95 @@ fn onward(dice: &mut Dice, i: usize, steps: usize) -> Value {
     json!(names)
 }
 
-/// `second`: executions of it have ids of their own on either side, so nothing may be chosen by them.
-fn step(dice: &mut Dice, case: usize, i: usize, steps: usize, second: bool) -> Value {
+fn array(dice: &mut Dice) -> (&'static str, Value) {
+    let mut config = json!({ "list": "{{ vars.list }}", "name": "list" });
+    config["operation"] = match dice.below(6) {
+        n @ (0..=2) => {
+            config["value"] = json!("{{ event.data.order }}");
+            json!(["append", "prepend", "remove"][n])
+        }
+        3 => json!("unique"),
+        4 => {
+            config["list"] = json!("{{ contact.tags }}");
+            json!("sort")
+        }
+        _ => {
+            config["where"] = json!({ "field": "item", "operator": "not_equals", "value": "o1" });
+            json!("filter")
+        }
+    };
+    ("array", config)
+}
+
+/// One way on from every step.
+fn straighten(step: &mut Value) {
+    fn first_alone(list: &mut Value) {
+        if let Some(list) = list.as_array_mut() {
+            list.truncate(1);
+        }
+    }
+    for way in ["onSuccess", "onFailure", "onUnknown", "onTimeout"] {
+        step.get_mut(way).map(first_alone);
+    }
+    let config = &mut step["config"];
+    for way in ["trueBranch", "falseBranch", "noneBranch", "rejectBranch"] {
+        config.get_mut(way).map(first_alone);
+    }
+    for ways in ["branches", "paths"] {
+        let ways = config.get_mut(ways).and_then(Value::as_array_mut);
+        for way in ways.into_iter().flatten() {
+            first_alone(&mut way["actions"]);
+        }
+    }
+}
+
+/// A wait for a time of the wall clock, in the contact's zone or in one of its own.
+fn clock_wait(dice: &mut Dice, most: Value) -> Value {
+    let days = json!(dice.of(&[vec!["mon", "sun"], vec!["fri", "sat"], vec!["tue"]]));
+    let mut config = match dice.below(4) {
+        0 => json!({ "waitType": "until_time", "time": dice.of(&["09:00", "2:30 am", "23:15"]) }),
+        1 => {
+            let (from, to) =
+                *dice.of(&[("09:00", "17:00"), ("22:00", "06:00"), ("02:10", "02:50")]);
+            json!({ "waitType": "until_window", "from": from, "to": to, "holidays": ["03-04", "2024-03-05"] })
+        }
+        2 => {
+            let cron = *dice.of(&["0 */7 * * *", "30 2 * * SAT,SUN", "15 8 L,5 * *"]);
+            json!({ "waitType": "recurring", "cron": cron })
+        }
+        _ => {
+            let aside = *dice.of(&["before", "after"]);
+            let mut config =
+                json!({ "waitType": "until_date", "waitUntil": "{{ contact.followUp }}" });
+            config[aside] = json!(dice.of(&["1 day", "90 minutes"]));
+            if dice.once_in(2) {
+                config["time"] = json!("07:30");
+            }
+            config
+        }
+    };
+    if matches!(
+        config["waitType"].as_str(),
+        Some("until_time" | "until_window")
+    ) && dice.once_in(2)
+    {
+        config["weekdays"] = days;
+    }
+    if dice.once_in(3) {
+        config["timezone"] = json!(dice.of(&["Asia/Kathmandu", "{{ contact.home }}"]));
+    }
+    if dice.once_in(2) {
+        config["maxWaitDuration"] = most;
+    }
+    config
+}
+
+fn step(dice: &mut Dice, case: usize, i: usize, steps: usize, shape: Shape) -> Value {
+    let second = shape == Shape::Second;
     let tag = *dice.of(&["a", "b"]);
     let tag = own(case, tag);
     let most = json!({ "amount": 1 + dice.below(30), "unit": "hours" });
-    let (kind, config) = match dice.below(30) {
+    let (kind, config) = match dice.below(40) {
         0 => (
             "set_variable",
             json!({ "name": "n", "value": dice.below(5) }),
@@ -160,9 +260,44 @@ fn step(dice: &mut Dice, case: usize, i: usize, steps: usize, second: bool) -> V
                 "split",
                 json!({ "sticky": second || dice.once_in(2), "branches": [
                 { "id": "A", "percentage": share, "actions": a },
-                { "id": "B", "percentage": 100 - share, "actions": b } ] }),
+                { "id": "B", "percentage": 100 - share, "actions": b,
+                  "kind": dice.of(&["variant", "holdout"]) } ] }),
             )
         }
+        33 => array(dice),
+        34 => {
+            let operation = *dice.of(&["multiply", "divide", "modulo", "percent", "power"]);
+            let operands = ["{{ contact.score }}", "{{ vars.n }}"];
+            (
+                "math",
+                json!({ "operation": operation, "operands": operands, "digits": 2, "name": "n" }),
+            )
+        }
+        35 => {
+            let value = "{{ vars.said }}-{{ contact.color }}";
+            let mut config = json!({ "value": value, "name": "said" });
+            config["operation"] =
+                json!(dice.of(&["upper", "slug", "reverse", "extract", "replace"]));
+            match config["operation"].as_str() {
+                Some("extract") => config["pattern"] = json!("o([0-9])"),
+                Some("replace") => {
+                    config["search"] = json!("o");
+                    config["replacement"] = json!("0");
+                }
+                _ => {}
+            }
+            ("string", config)
+        }
+        36 | 37 if shape == Shape::First => (
+            "enroll_in_workflow",
+            json!({ "workflow": own(case, "second"), "waitForEnd": dice.once_in(2), "outputs": ["n", "said"],
+                    "data": { "order": "{{ event.data.order }}", "n": "{{ vars.n }}" } }),
+        ),
+        38 if shape == Shape::First => (
+            "remove_from_workflow",
+            json!({ "workflows": [own(case, "second")] }),
+        ),
+        30..=32 => ("wait", clock_wait(dice, most)),
         18 if !second => {
             let (a, b) = (onward(dice, i, steps), onward(dice, i, steps));
             (
@@ -192,6 +327,13 @@ fn step(dice: &mut Dice, case: usize, i: usize, steps: usize, second: bool) -> V
             "go_to",
             json!({ "stepId": format!("s{}", dice.below(steps)) }),
         ),
+        24..=27 if shape == Shape::Straight => {
+            let mut config = json!({ "instructions": dice.of(&["approve", "reject", "leave"]) });
+            if dice.once_in(2) {
+                config["rejectBranch"] = onward(dice, i, steps);
+            }
+            ("manual_review", config)
+        }
         24 | 25 => {
             let branches = (0..2 + dice.below(2)).map(|n| format!("s{}", i + 1 + n));
             let branches: Vec<String> = branches.filter(|_| i + 4 < steps).collect();
@@ -219,13 +361,17 @@ fn step(dice: &mut Dice, case: usize, i: usize, steps: usize, second: bool) -> V
     ) {
         step["onSuccess"] = onward(dice, i, steps);
     }
-    if matches!(kind, "wait" | "delay") && dice.once_in(5) {
+    if matches!(
+        kind,
+        "wait" | "delay" | "manual_review" | "enroll_in_workflow"
+    ) && dice.once_in(5)
+    {
         step["timeout"] = json!({ "amount": 1 + dice.below(20), "unit": "hours" });
     }
-    if kind == "wait" && dice.once_in(2) {
+    if matches!(kind, "wait" | "manual_review" | "enroll_in_workflow") && dice.once_in(2) {
         step["onTimeout"] = onward(dice, i, steps);
     }
-    if kind == "send_email" && dice.once_in(2) {
+    if matches!(kind, "send_email" | "manual_review" | "enroll_in_workflow") && dice.once_in(2) {
         step["onFailure"] = onward(dice, i, steps);
     }
     if kind == "send_email" && dice.once_in(3) {
@@ -251,8 +397,9 @@ fn step(dice: &mut Dice, case: usize, i: usize, steps: usize, second: bool) -> V
     step
 }
 
-fn settings(dice: &mut Dice, case: usize) -> Value {
-    let mut settings = json!({ "allowMultipleEnrollments": dice.once_in(3) });
+fn settings(dice: &mut Dice, case: usize, shape: Shape) -> Value {
+    let many = dice.once_in(3) && shape != Shape::Straight;
+    let mut settings = json!({ "allowMultipleEnrollments": many });
     if dice.once_in(5) {
         settings["entryConditions"] = condition(dice, case, 1);
     }
@@ -276,24 +423,28 @@ fn settings(dice: &mut Dice, case: usize) -> Value {
 }
 
 /// A definition; none where the checker refuses what the dice made.
-pub fn definition(dice: &mut Dice, case: usize, second: bool) -> Option<Value> {
+pub fn definition(dice: &mut Dice, case: usize, shape: Shape) -> Option<Value> {
+    let second = shape == Shape::Second;
     let steps = 2 + dice.below(8);
     let mut actions: Vec<Value> = (0..steps)
-        .map(|i| step(dice, case, i, steps, second))
+        .map(|i| step(dice, case, i, steps, shape))
         .collect();
+    if shape == Shape::Straight {
+        actions.iter_mut().for_each(straighten);
+    }
     let trigger = match second {
         true => json!({ "type": "contact.tag.added", "config": { "tags": [own(case, "a")] } }),
         false => json!({ "type": "form.submitted", "config": { "formId": own(case, "form") } }),
     };
     let mut whole = json!({ "id": own(case, if second { "second" } else { "first" }),
-                            "trigger": trigger, "variables": { "n": 0, "said": "" } });
+                            "trigger": trigger, "variables": { "n": 0, "said": "", "list": [] } });
     if !second && dice.once_in(4) {
         whole["trigger"]["filters"] = json!([condition(dice, case, 1)]);
     }
     if !second && dice.once_in(5) {
         whole["trigger"]["rateLimiting"] = json!({ "maxPerContact": 1, "timeWindow": { "amount": 5 + dice.below(40), "unit": "hours" } });
     }
-    if !second && dice.once_in(3) {
+    if !second && shape != Shape::Straight && dice.once_in(3) {
         whole["enrollmentKey"] =
             json!(dice.of(&["{{ event.data.order }}", "{{ event.data.order | upper }}-x"]));
     }
@@ -316,7 +467,7 @@ pub fn definition(dice: &mut Dice, case: usize, second: bool) -> Option<Value> {
         })
         .collect();
     whole["goals"] = json!(goals);
-    whole["enrollmentSettings"] = settings(dice, case);
+    whole["enrollmentSettings"] = settings(dice, case, shape);
     for joined in [false, true] {
         whole["actions"] = json!(actions);
         if checked(&whole).is_valid() {
