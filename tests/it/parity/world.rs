@@ -1,7 +1,7 @@
 //! One world, lived through twice: by the real engine on a clock of its own, and by the simulation.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -24,6 +24,7 @@ use waypost::{
     worker::{Shared, WorkerSettings, drive::Driver},
 };
 
+use super::happening::{NOTE, happen, insert, live, run_until};
 use crate::support::{House, start};
 
 /// What happens to a contact at an instant: what it sets, then the event itself.
@@ -58,9 +59,6 @@ pub struct Facts {
     tenant: i32,
 }
 
-/// What whoever decides a manual review says about it.
-const NOTE: &str = "seen";
-
 /// Action and rendered request.
 pub type Request = (String, Value);
 
@@ -68,7 +66,7 @@ pub type Request = (String, Value);
 pub type Line = (String, String, Option<String>, Value);
 
 /// Ids and requests, in order.
-type Asked = VecDeque<(Uuid, Request)>;
+pub type Asked = VecDeque<(Uuid, Request)>;
 
 /// All that happened, in a shape in which both sides can be compared.
 #[derive(Debug, Default)]
@@ -81,7 +79,7 @@ pub struct Story {
     pub sent: BTreeMap<Uuid, Request>,
     /// What was asked for and is not yet answered, by execution and step: what ends in the same burst as it
     /// was asked for is cancelled before it goes out.
-    asked: BTreeMap<(Uuid, Option<String>), Asked>,
+    pub asked: BTreeMap<(Uuid, Option<String>), Asked>,
     /// Enrolled, active, completed, failed, exited, goals.
     pub summary: [u64; 6],
 }
@@ -339,90 +337,6 @@ fn figures(summary: &Summary) -> [u64; 6] {
         summary.exited_enrollments,
         summary.goal_achievements,
     ]
-}
-
-/// Stands still at every instant at which something falls due before `end`.
-async fn run_until(driver: &mut Driver, c: &mut PgConnection, end: DateTime<Utc>, reviewed: bool) {
-    while let Some(next) = driver.next_due().await.unwrap().filter(|next| *next < end) {
-        assert!(next > driver.now(), "what is due is done: {next} is left");
-        live(driver, c, next, reviewed).await;
-    }
-}
-
-/// All that happens at an instant; open reviews are decided at once, as their instructions say.
-async fn live(driver: &mut Driver, c: &mut PgConnection, now: DateTime<Utc>, reviewed: bool) {
-    driver.jump(now).await.unwrap();
-    while reviewed {
-        let decided = sqlx::query(
-            "select waypost.review(execution_id, step_id,
-                                   case instructions when 'approve' then 'approved' else 'rejected' end, $1)
-               from waypost.reviews where instructions in ('approve', 'reject')",
-        )
-        .bind(NOTE)
-        .fetch_all(&mut *c)
-        .await
-        .unwrap();
-        if decided.is_empty() {
-            return;
-        }
-        driver.settle().await.unwrap();
-    }
-}
-
-async fn insert(c: &mut PgConnection, contacts: &[Value]) {
-    sqlx::query(
-        "insert into crm.contacts (id, email, phone, first_name, timezone, tags, last_purchase_date, custom_fields)
-         select (k ->> 'id')::uuid, k ->> 'email', k ->> 'phone', k ->> 'firstName', k ->> 'timezone',
-                array(select jsonb_array_elements_text(coalesce(k -> 'tags', '[]'))),
-                (k ->> 'lastPurchaseDate')::timestamptz,
-                k - array['id', 'email', 'phone', 'firstName', 'timezone', 'tags', 'lastPurchaseDate']
-           from jsonb_array_elements($1) k",
-    )
-    .bind(Value::from(contacts))
-    .execute(c)
-    .await
-    .unwrap();
-}
-
-/// What happens at an instant: for many contacts in one statement, for one contact in order.
-async fn happen(c: &mut PgConnection, mut facts: &[Fact], ids: &mut Vec<Uuid>) {
-    while !facts.is_empty() {
-        let mut seen = HashSet::new();
-        let once = facts.iter().take_while(|fact| seen.insert(fact.contact));
-        let (now, later) = facts.split_at(once.count());
-        ids.extend(happen_once(c, now).await);
-        facts = later;
-    }
-}
-
-/// The app changes contacts, then tells the events.
-async fn happen_once(c: &mut PgConnection, facts: &[Fact]) -> Vec<Uuid> {
-    let facts = facts.iter().map(|fact| {
-        json!({ "contact": fact.contact, "kind": fact.kind, "data": fact.data, "set": fact.set })
-    });
-    let facts: Value = facts.collect();
-    sqlx::query(
-        "update crm.contacts k set
-           tags = case when s ? 'tags' then array(select jsonb_array_elements_text(s -> 'tags')) else k.tags end,
-           last_purchase_date = case when s ? 'lastPurchaseDate'
-             then (s ->> 'lastPurchaseDate')::timestamptz else k.last_purchase_date end,
-           timezone = coalesce(s ->> 'timezone', k.timezone),
-           custom_fields = jsonb_strip_nulls(k.custom_fields || (s - array['tags', 'lastPurchaseDate', 'timezone']))
-          from (select (f ->> 'contact')::uuid as who, f -> 'set' as s from jsonb_array_elements($1) f) f
-         where k.id = f.who and s <> '{}'",
-    )
-    .bind(&facts)
-    .execute(&mut *c)
-    .await
-    .unwrap();
-    sqlx::query_scalar(
-        "select waypost.emit(f ->> 'kind', (f ->> 'contact')::uuid, f -> 'data')
-           from jsonb_array_elements($1) with ordinality t(f, n) order by n",
-    )
-    .bind(&facts)
-    .fetch_all(c)
-    .await
-    .unwrap()
 }
 
 /// What the public views say.
