@@ -165,9 +165,9 @@ async fn live(seed: usize, cases: &[usize]) -> Lived {
         }
     }
     println!(
-        "cases {:?} to {:?}: {} executions, {} contacts go other ways",
-        cases.first(),
-        cases.last(),
+        "cases {} to {}: {} executions, {} contacts go other ways",
+        cases[0],
+        cases[cases.len() - 1],
         lived.enrolled,
         lived.wrong
     );
