@@ -91,6 +91,45 @@ pub async fn claim(
     rows.iter().map(claim_of).collect()
 }
 
+/// T2 by turns: at most `limit` due rows, at most `each` of a tenant, beginning with the tenant after `after`.
+/// Also the tenant after whom the next turn begins; none: all had theirs.
+///
+/// # Errors
+/// Of the database.
+pub async fn claim_turns(
+    connection: &mut PgConnection,
+    except: &[i32],
+    watermark: Instant,
+    limit: i32,
+    lease: Duration,
+    (after, each): (Option<i32>, i32),
+) -> StoreResult<(Vec<Claim>, Option<i32>)> {
+    let mut tenants: Vec<i32> = sqlx::query_scalar(sql!("sends_tenants"))
+        .bind(after.unwrap_or(i32::MIN))
+        .bind(super::TENANTS_A_TURN)
+        .fetch_all(&mut *connection)
+        .await?;
+    let more = i32::try_from(tenants.len()).is_ok_and(|n| n >= super::TENANTS_A_TURN);
+    let mut next = tenants.last().copied().filter(|_| more);
+    tenants.retain(|tenant| !except.contains(tenant));
+    if tenants.is_empty() {
+        return Ok((Vec::new(), next));
+    }
+    let rows = sqlx::query(sql!("claim_outbox_turns"))
+        .bind(watermark)
+        .bind(limit)
+        .bind(i32::try_from(lease.as_millis()).unwrap_or(i32::MAX))
+        .bind(tenants)
+        .bind(each)
+        .fetch_all(connection)
+        .await?;
+    let claims: Vec<Claim> = rows.iter().map(claim_of).collect::<StoreResult<_>>()?;
+    if i32::try_from(claims.len()).is_ok_and(|n| n >= limit) {
+        next = claims.iter().map(|claim| claim.tenant).max();
+    }
+    Ok((claims, next))
+}
+
 /// What is left of the lease where the worker's clock says when it ends.
 #[cfg(feature = "failpoints")]
 fn by_worker_clock(millis: i32) -> i32 {

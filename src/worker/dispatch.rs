@@ -20,6 +20,7 @@ use super::{
     advance::Stage,
     run::Watermark,
     settle::{Settlement, forgotten, settle},
+    turns::Turns,
 };
 use crate::{
     connect::{Delivery, Reply, Verdict},
@@ -51,6 +52,7 @@ type Answer = (Claim, Option<Reply>);
 pub struct Dispatcher {
     shared: Shared,
     watermark: Watermark,
+    turns: Turns,
     providers: HashMap<String, Arc<Semaphore>>,
     in_flight: usize,
     /// Nothing begins any more: what waits for a slot is given back.
@@ -67,6 +69,7 @@ impl Dispatcher {
         Self {
             shared,
             watermark: Watermark::default(),
+            turns: Turns::default(),
             providers: HashMap::new(),
             in_flight: 0,
             closing: CancellationToken::new(),
@@ -141,10 +144,18 @@ impl Dispatcher {
         let begun = Monotonic::now();
         faults::at(FailPoint::DispatchBegun).await?;
         let mut connection = self.shared.pool.acquire().await?;
-        let claims = outbox::claim(&mut connection, scope, from, limit, settings.lease).await?;
-        let full = i32::try_from(claims.len()).is_ok_and(|n| n >= limit);
-        self.watermark
-            .move_to(claims.iter().map(|c| c.due_at).max(), full);
+        let mut claims = self.turn(&mut connection, scope, from, limit).await?;
+        let rest = limit - i32::try_from(claims.len()).unwrap_or(limit);
+        let mut full = rest <= 0;
+        if rest > 0 {
+            let lease = self.shared.settings.lease;
+            let oldest = outbox::claim(&mut connection, scope, from, rest, lease).await?;
+            full = i32::try_from(oldest.len()).is_ok_and(|n| n >= rest);
+            self.watermark
+                .move_to(oldest.iter().map(|c| c.due_at).max(), full);
+            self.turns.crowded = full;
+            claims.extend(oldest);
+        }
         if claims.is_empty() {
             return Ok(Round::Idle);
         }
@@ -160,6 +171,24 @@ impl Dispatcher {
         drop(connection);
         finish_for_sure(&self.shared, scope, answers).await?;
         Ok(if full { Round::Full } else { Round::Worked })
+    }
+
+    /// While there is more to send than a claim takes: the next tenants' oldest, a few of each.
+    async fn turn(
+        &mut self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        from: Instant,
+        limit: i32,
+    ) -> StoreResult<Vec<Claim>> {
+        let (true, Scope::Everyone { except }) = (self.turns.crowded, scope) else {
+            return Ok(Vec::new());
+        };
+        let (lease, turn) = (self.shared.settings.lease, self.turns.next());
+        let (claims, after) =
+            outbox::claim_turns(connection, except, from, limit, lease, turn).await?;
+        self.turns.after = after;
+        Ok(claims)
     }
 
     fn is_local(&self, action: &str) -> bool {

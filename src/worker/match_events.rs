@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     Round, Shared,
     advance::{Left, Stage},
+    turns::Turns,
 };
 use crate::{
     catalog::event_scope::envelope,
@@ -27,7 +28,7 @@ use crate::{
         Scope, StoreResult,
         enroll::{self, Blocked, Candidate, RateLimit},
         error::Remedy,
-        events::{self, Queued},
+        events::{self, Places, Queued},
         executions::{self, Claimed},
         programs::Version,
         workflows::stored_span,
@@ -40,8 +41,10 @@ const BUCKETS: i32 = 128;
 const LAP: u32 = 1024 / BUCKETS.unsigned_abs();
 /// Events a round takes in all: a transaction of the matcher stays short.
 const MOST: i32 = 2_000;
-/// Events of one bucket a round takes: tenants within a bucket take turns of so many.
+/// Events of one bucket a round takes.
 const PER_BUCKET: i32 = 200;
+/// Buckets and events of a round between two turns of several tenants: a short one, since they wait for it.
+const BETWEEN_TURNS: (i32, i32) = (4, 250);
 
 mod give_up;
 
@@ -54,6 +57,11 @@ pub struct Matcher {
     from: i16,
     /// Rounds in a row whose buckets held only events of tenants that are not ours.
     passed_over: u32,
+    turns: Turns,
+    /// The next round goes by turns; rounds by age and by turns alternate while it is crowded.
+    by_turns: bool,
+    /// The last turn was one of several tenants.
+    several: bool,
 }
 
 /// An event of the round and what was decided about it.
@@ -81,6 +89,9 @@ impl Matcher {
             shared,
             from,
             passed_over: 0,
+            turns: Turns::default(),
+            by_turns: false,
+            several: false,
         }
     }
 
@@ -90,6 +101,7 @@ impl Matcher {
     /// Of the database, where trying again later is right.
     pub async fn run_once(&mut self, scope: &Scope) -> StoreResult<Round> {
         let mut connection = self.shared.pool.acquire().await?;
+        self.by_turns = self.turns.crowded && !self.by_turns;
         match self.attempt(&mut connection, scope, None).await {
             Ok(round) => Ok(round),
             Err((error, people)) if error.remedy() != Remedy::Reconnect && !people.is_empty() => {
@@ -133,6 +145,15 @@ impl Matcher {
         Ok(worked)
     }
 
+    /// The next tenants' oldest events; nothing where one tenant has them all: it goes by age.
+    async fn turn(&mut self, connection: &mut PgConnection, except: &[i32]) -> StoreResult<Places> {
+        let (places, tenants, after) =
+            events::turns(connection, except, MOST, self.turns.next()).await?;
+        self.turns.after = after;
+        self.several = tenants > 1;
+        Ok(if self.several { places } else { Places::new() })
+    }
+
     async fn attempt(
         &mut self,
         connection: &mut PgConnection,
@@ -145,15 +166,35 @@ impl Matcher {
             faults::at(FailPoint::MatchBegun).await?;
             // An app may hold a live key behind an open enroll: then these contacts wait for the next round.
             events::brief_locks(&mut tx).await?;
+            let turn = match (only, scope) {
+                (None, Scope::Everyone { except }) if self.by_turns => {
+                    self.turn(&mut tx, except).await?
+                }
+                _ => Places::new(),
+            };
+            let by_turns = !turn.is_empty();
+            let (reach, most) = if self.turns.crowded && self.several {
+                BETWEEN_TURNS
+            } else {
+                (BUCKETS, MOST)
+            };
             let buckets = match only {
                 Some(only) => events::lock_buckets(&mut tx, &[only.bucket]).await?,
-                None => events::claim_buckets(&mut tx, self.from, BUCKETS).await?,
+                None if by_turns => events::lock_buckets(&mut tx, &buckets_of(&turn)).await?,
+                None => events::claim_buckets(&mut tx, self.from, reach).await?,
             };
             if buckets.is_empty() {
-                return Ok((Round::Idle, Left::default(), false));
+                // Of a turn: others hold them all. By age there may be more.
+                let round = if by_turns { Round::Worked } else { Round::Idle };
+                return Ok((round, Left::default(), false));
             }
             faults::at(FailPoint::MatchLocked).await?;
-            let mut queue = events::read(&mut tx, scope, &buckets, PER_BUCKET, MOST).await?;
+            let mut queue = if by_turns {
+                let ours = turn.into_iter().filter(|p| buckets.contains(&p.0));
+                events::read_turn(&mut tx, scope, &ours.collect()).await?
+            } else {
+                events::read(&mut tx, scope, &buckets, PER_BUCKET, most).await?
+            };
             if let Some(only) = only {
                 queue.retain(|e| person(e) == Some(only.person));
                 if only.how != How::All {
@@ -171,8 +212,12 @@ impl Matcher {
                 .collect();
             people.sort_unstable();
             people.dedup();
-            let cut_short = queue.len() >= MOST.unsigned_abs() as usize;
-            if only.is_none() {
+            let cut_short = queue.len() >= most.unsigned_abs() as usize;
+            if only.is_none() && !by_turns {
+                self.turns.crowded = cut_short
+                    || queue
+                        .chunk_by(|a, b| a.bucket == b.bucket)
+                        .any(|bucket| bucket.len() >= PER_BUCKET.unsigned_abs() as usize);
                 let last = if cut_short {
                     queue.last().map(|event| event.bucket)
                 } else {
@@ -180,7 +225,7 @@ impl Matcher {
                 };
                 self.from = last.unwrap_or(0);
             }
-            if queue.is_empty() {
+            if queue.is_empty() && !by_turns {
                 // Others' events in these buckets must not hide ours in later ones: once round, then idle.
                 self.passed_over = (self.passed_over + 1) % LAP;
                 let round = if self.passed_over == 0 {
@@ -200,6 +245,7 @@ impl Matcher {
             tx.commit().await?;
             faults::at(FailPoint::MatchCommitted).await?;
             let round = match handled {
+                _ if by_turns => Round::Full,
                 0 => Round::Idle,
                 n if n < queue.len() => Round::Full,
                 _ if queue.len() >= PER_BUCKET as usize => Round::Full,
@@ -220,6 +266,13 @@ impl Matcher {
             Err(error) => Err((error, people)),
         }
     }
+}
+
+fn buckets_of(places: &Places) -> Vec<i16> {
+    let mut buckets: Vec<i16> = places.iter().map(|place| place.0).collect();
+    buckets.sort_unstable();
+    buckets.dedup();
+    buckets
 }
 
 #[derive(Clone, Copy)]

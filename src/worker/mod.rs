@@ -32,6 +32,7 @@ pub mod run;
 pub mod schedule;
 mod settle;
 pub mod start;
+mod turns;
 
 pub use start::{Role, Worker};
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     Round, Shared,
     advance::{Left, Stage, failed, ledger_keep},
+    turns::Turns,
 };
 use crate::{
     faults::{self, FailPoint},
@@ -74,7 +75,7 @@ impl Runner {
         let from = self.watermark.from(scope);
         let mut tx = connection.begin().await?;
         faults::at(FailPoint::RunBegun).await?;
-        let mut claimed = self.turns.claim(&mut tx, scope, from, limit).await?;
+        let mut claimed = self.turn(&mut tx, scope, from, limit).await?;
         let enough = |claimed: &[Claimed]| i32::try_from(claimed.len()).is_ok_and(|n| n >= limit);
         let mut full = enough(&claimed);
         if !full {
@@ -123,6 +124,24 @@ impl Runner {
             Err(error) => return Err(error),
         }
         Ok(if full { Round::Full } else { Round::Worked })
+    }
+
+    /// While there is more to do than a claim takes: the next tenants' oldest, a few of each.
+    async fn turn(
+        &mut self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        from: Instant,
+        limit: i32,
+    ) -> StoreResult<Vec<Claimed>> {
+        let (true, Scope::Everyone { except }) = (self.turns.crowded, scope) else {
+            return Ok(Vec::new());
+        };
+        let turn = self.turns.next();
+        let (claimed, after) =
+            executions::claim_turns(connection, except, from, limit, turn).await?;
+        self.turns.after = after;
+        Ok(claimed)
     }
 
     /// Runs the machine over locked executions and writes everything back; the caller commits.
@@ -370,38 +389,6 @@ fn add(claimed: &mut Vec<Claimed>, more: Vec<Claimed>) {
         more.into_iter()
             .filter(|c| !known.contains(&c.execution.id)),
     );
-}
-
-/// Whose turn it is. As long as claims by time come back short, nobody waits and nobody takes turns.
-#[derive(Debug, Default)]
-struct Turns {
-    /// More was due than a claim takes.
-    crowded: bool,
-    /// The tenant that had the last turn.
-    after: Option<i32>,
-}
-
-impl Turns {
-    /// A tenant's turn.
-    const EACH: i32 = 50;
-
-    /// While there is more to do than a claim takes: the next tenants' oldest, a few of each.
-    async fn claim(
-        &mut self,
-        connection: &mut PgConnection,
-        scope: &Scope,
-        from: Instant,
-        limit: i32,
-    ) -> StoreResult<Vec<Claimed>> {
-        let (true, Scope::Everyone { except }) = (self.crowded, scope) else {
-            return Ok(Vec::new());
-        };
-        let (claimed, after) =
-            executions::claim_turns(connection, except, from, limit, self.after, Self::EACH)
-                .await?;
-        self.after = after;
-        Ok(claimed)
-    }
 }
 
 /// Where the next claim begins to look: dead rows under a held snapshot are not walked again.

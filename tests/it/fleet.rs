@@ -24,6 +24,8 @@ pub fn waypost(url: &str, args: &[&str]) -> Command {
         .env("WAYPOST_MATCHERS", "1")
         .env("WAYPOST_DISPATCHERS", "1")
         .env_remove("WAYPOST_TENANT")
+        // `long` asks the tests for their long form; to a process it would be a list of fail points.
+        .env_remove("WAYPOST_FAULTS")
         .env_remove("RUST_LOG");
     command
 }
@@ -70,12 +72,26 @@ impl Process {
     /// SIGTERM; answers how it ended and after how long.
     pub fn terminate(mut self) -> (ExitStatus, Duration) {
         let begun = Instant::now();
+        self.signal("-TERM");
+        (self.0.wait().unwrap(), begun.elapsed())
+    }
+
+    /// SIGSTOP: it stands still, wherever it is, and knows nothing of it.
+    pub fn stop(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT: it goes on where it stood.
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, which: &str) {
         let sent = Command::new("kill")
-            .args(["-TERM", &self.0.id().to_string()])
+            .args([which, &self.0.id().to_string()])
             .status()
             .unwrap();
         assert!(sent.success());
-        (self.0.wait().unwrap(), begun.elapsed())
     }
 
     /// Waits until it has ended by itself.

@@ -14,11 +14,13 @@ mod docs;
 mod enrolment;
 #[cfg(feature = "failpoints")]
 mod faults;
+mod figure;
 mod fleet;
 mod isolation;
 mod journey;
 mod locks;
 mod outage;
+mod own_server;
 mod parity;
 mod plans;
 mod private_pg;
