@@ -94,7 +94,9 @@ impl Process {
         assert!(sent.success());
     }
 
+    #[cfg(feature = "failpoints")]
     /// Waits until it has ended by itself.
+    #[cfg(feature = "failpoints")]
     pub async fn ends(&mut self) -> ExitStatus {
         let mut look = tokio::time::interval(Duration::from_millis(10));
         let begun = Instant::now();

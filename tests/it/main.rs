@@ -3,6 +3,8 @@
 
 mod support;
 
+mod backtest;
+mod branching;
 mod cancelled;
 mod chaos;
 mod cli;
@@ -11,18 +13,23 @@ mod cli_serve;
 mod definitions;
 mod demo;
 mod docs;
+mod doubts;
 mod enrolment;
 #[cfg(feature = "failpoints")]
 mod faults;
 mod figure;
 mod fleet;
+mod fuzz;
 mod isolation;
 mod journey;
+mod limits;
 mod locks;
+mod others;
 mod outage;
 mod own_server;
 mod parity;
 mod plans;
+mod population;
 mod private_pg;
 mod queries;
 mod refusals;
