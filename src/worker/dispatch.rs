@@ -187,7 +187,7 @@ impl Dispatcher {
         let (lease, turn) = (self.shared.settings.lease, self.turns.next());
         let (claims, after) =
             outbox::claim_turns(connection, except, from, limit, lease, turn).await?;
-        self.turns.after = after;
+        self.turns.had(0, after);
         Ok(claims)
     }
 

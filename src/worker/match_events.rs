@@ -4,7 +4,10 @@
 //! takes the events of many contacts at once; of one contact it takes events up to the first that enrols,
 //! since what comes after must see that enrolment.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Instant as Monotonic,
+};
 
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -43,8 +46,6 @@ const LAP: u32 = 1024 / BUCKETS.unsigned_abs();
 const MOST: i32 = 2_000;
 /// Events of one bucket a round takes.
 const PER_BUCKET: i32 = 200;
-/// Buckets and events of a round between two turns of several tenants: a short one, since they wait for it.
-const BETWEEN_TURNS: (i32, i32) = (4, 250);
 
 mod give_up;
 
@@ -60,8 +61,6 @@ pub struct Matcher {
     turns: Turns,
     /// The next round goes by turns; rounds by age and by turns alternate while it is crowded.
     by_turns: bool,
-    /// The last turn was one of several tenants.
-    several: bool,
 }
 
 /// An event of the round and what was decided about it.
@@ -91,7 +90,6 @@ impl Matcher {
             passed_over: 0,
             turns: Turns::default(),
             by_turns: false,
-            several: false,
         }
     }
 
@@ -148,10 +146,13 @@ impl Matcher {
     /// The next tenants' oldest events; nothing where one tenant has them all: it goes by age.
     async fn turn(&mut self, connection: &mut PgConnection, except: &[i32]) -> StoreResult<Places> {
         let (places, tenants, after) =
-            events::turns(connection, except, MOST, self.turns.next()).await?;
-        self.turns.after = after;
-        self.several = tenants > 1;
-        Ok(if self.several { places } else { Places::new() })
+            events::turns(connection, except, self.turns.rows(MOST), self.turns.next()).await?;
+        self.turns.had(tenants, after);
+        Ok(if self.turns.several() {
+            places
+        } else {
+            Places::new()
+        })
     }
 
     async fn attempt(
@@ -161,6 +162,7 @@ impl Matcher {
         only: Option<&Only>,
     ) -> Result<Round, (crate::store::StoreError, Vec<(i16, Person)>)> {
         let mut people = Vec::new();
+        let begun = Monotonic::now();
         let done = async {
             let mut tx = connection.begin().await?;
             faults::at(FailPoint::MatchBegun).await?;
@@ -173,10 +175,12 @@ impl Matcher {
                 _ => Places::new(),
             };
             let by_turns = !turn.is_empty();
-            let (reach, most) = if self.turns.crowded && self.several {
-                BETWEEN_TURNS
+            // A short round needs few buckets, and leaves the others to other matchers.
+            let most = self.turns.rows(MOST);
+            let reach = if most < MOST {
+                most / Turns::EACH
             } else {
-                (BUCKETS, MOST)
+                BUCKETS
             };
             let buckets = match only {
                 Some(only) => events::lock_buckets(&mut tx, &[only.bucket]).await?,
@@ -244,6 +248,7 @@ impl Matcher {
             faults::at(FailPoint::MatchLogged).await?;
             tx.commit().await?;
             faults::at(FailPoint::MatchCommitted).await?;
+            self.turns.took(queue.len(), begun.elapsed());
             let round = match handled {
                 _ if by_turns => Round::Full,
                 0 => Round::Idle,

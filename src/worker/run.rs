@@ -71,8 +71,9 @@ impl Runner {
     }
 
     async fn due(&mut self, connection: &mut PgConnection, scope: &Scope) -> StoreResult<Round> {
-        let limit = self.shared.settings.batch;
+        let limit = self.turns.rows(self.shared.settings.batch);
         let from = self.watermark.from(scope);
+        let begun = Monotonic::now();
         let mut tx = connection.begin().await?;
         faults::at(FailPoint::RunBegun).await?;
         let mut claimed = self.turn(&mut tx, scope, from, limit).await?;
@@ -110,6 +111,7 @@ impl Runner {
                 Err(error)
             }
         };
+        self.turns.took(ids.len(), begun.elapsed());
         match done {
             Ok(left) => {
                 self.shared.bells.after(&left);
@@ -140,7 +142,9 @@ impl Runner {
         let turn = self.turns.next();
         let (claimed, after) =
             executions::claim_turns(connection, except, from, limit, turn).await?;
-        self.turns.after = after;
+        let mut tenants: Vec<i32> = claimed.iter().map(|c| c.execution.tenant).collect();
+        tenants.dedup();
+        self.turns.had(tenants.len(), after);
         Ok(claimed)
     }
 

@@ -4,17 +4,16 @@ use std::{
     env, fs,
     os::unix::{
         fs::{MetadataExt, chown},
-        net::UnixStream,
         process::CommandExt,
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
-    thread,
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
+use sqlx::{Connection, PgConnection};
 use waypost::private_pg::{self, Options, PrivatePg, Profile};
 
 use crate::fleet::waypost;
@@ -124,7 +123,7 @@ pub struct RawServer {
 
 impl RawServer {
     /// Starts it on these data, as their owner, and waits until it accepts connections.
-    pub fn start(bin: &Path, data: &Path, env: &[(&str, &str)]) -> RawServer {
+    pub async fn start(bin: &Path, data: &Path, env: &[(&str, &str)]) -> RawServer {
         let owner = fs::metadata(data).unwrap();
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -157,14 +156,21 @@ impl RawServer {
             bin: bin.to_owned(),
         };
         let begun = Instant::now();
-        while UnixStream::connect(server.sockets.join(".s.PGSQL.5432")).is_err() {
+        let url = server.url("waypost_superuser", "postgres");
+        while PgConnection::connect(&url).await.is_err() {
             assert!(
                 begun.elapsed() < Duration::from_secs(60),
                 "it does not start"
             );
-            thread::sleep(Duration::from_millis(20));
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         server
+    }
+
+    /// Where it is reached.
+    pub fn url(&self, role: &str, database: &str) -> String {
+        let sockets = self.sockets.display();
+        format!("postgres://{role}@localhost:5432/{database}?host={sockets}")
     }
 
     /// Where its socket is.

@@ -107,6 +107,10 @@ async fn f12_clocks_that_are_wrong_or_jump_make_nothing_early() {
         server.postgres().bin_dir().to_owned(),
         server.postgres().data_dir().to_owned(),
     );
+    let (url, sockets) = (
+        server.url(),
+        server.postgres().socket_dir().display().to_string(),
+    );
     server.stop();
     // Read anew at every look at the clock: that is how it jumps.
     let clock = std::env::temp_dir().join(format!("wp-clock-{}", std::process::id()));
@@ -120,11 +124,9 @@ async fn f12_clocks_that_are_wrong_or_jump_make_nothing_early() {
             ("FAKETIME_NO_CACHE", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ],
-    );
-    let url = format!(
-        "postgres://waypost@localhost/waypost?host={}",
-        raw.sockets().display()
-    );
+    )
+    .await;
+    let url = url.replace(&sockets, &raw.sockets().display().to_string());
     let mut fleet: Vec<Process> = ["+1h", "-1h", "+0"]
         .iter()
         .map(|by| off(&url, &library, by))

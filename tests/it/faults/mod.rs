@@ -14,6 +14,7 @@ mod kills;
 mod pauses;
 mod planted;
 mod promotion;
+mod releases;
 mod server_crash;
 mod stage;
 mod steering;

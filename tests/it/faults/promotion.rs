@@ -1,7 +1,12 @@
 //! F17: the primary dies under load and its synchronous standby is promoted; what was acknowledged is there, and
 //! everybody finds the new primary by the list of hosts they were given.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
+    path::Path,
+    time::Duration,
+};
 
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep};
@@ -41,7 +46,7 @@ async fn standby(primary: &OwnServer, data: &Path) -> RawServer {
         .output()
         .unwrap();
     assert!(copied.status.success(), "{copied:?}");
-    let second = RawServer::start(postgres.bin_dir(), data, &[]);
+    let second = RawServer::start(postgres.bin_dir(), data, &[]).await;
     let mut c = PgConnection::connect(&postgres.url_for("waypost_superuser", "postgres"))
         .await
         .unwrap();
@@ -76,7 +81,11 @@ async fn f17_a_promoted_standby_has_everything_acknowledged() {
         return;
     }
     primary.deploy(&[journey(&provider), counter()]);
-    let data = primary.postgres().data_dir().with_extension("second");
+    let data = std::env::temp_dir().join(format!("wp-second-{}", std::process::id()));
+    fs::create_dir_all(&data).unwrap();
+    let owner = fs::metadata(primary.postgres().data_dir()).unwrap();
+    chown(&data, Some(owner.uid()), Some(owner.gid())).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
     let second = standby(&primary, &data).await;
     let first = primary.postgres().socket_dir().display().to_string();
     let url = primary.url().replace(
