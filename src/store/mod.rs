@@ -18,6 +18,7 @@ pub mod hosts;
 pub mod install;
 pub mod intake;
 pub mod limits;
+pub mod migrate;
 pub mod operate;
 pub mod others;
 pub mod outbox;
@@ -31,6 +32,7 @@ pub mod session;
 pub mod suppressions;
 pub mod tenants;
 pub mod timers;
+pub mod versions;
 pub mod workflows;
 
 pub use error::{StoreError, StoreResult};

@@ -37,4 +37,5 @@ mod sql;
 mod testing;
 mod turns;
 mod verify;
+mod versions;
 mod waits;
