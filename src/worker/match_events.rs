@@ -178,7 +178,7 @@ impl Matcher {
             // A short round needs few buckets, and leaves the others to other matchers.
             let most = self.turns.rows(MOST);
             let reach = if most < MOST {
-                most / Turns::EACH
+                (most / Turns::EACH).max(1)
             } else {
                 BUCKETS
             };
@@ -218,7 +218,10 @@ impl Matcher {
             people.dedup();
             let cut_short = queue.len() >= most.unsigned_abs() as usize;
             if only.is_none() && !by_turns {
+                // A round of few buckets that found them all has not seen the others.
+                let more = reach < BUCKETS && buckets.len() >= reach.unsigned_abs() as usize;
                 self.turns.crowded = cut_short
+                    || more
                     || queue
                         .chunk_by(|a, b| a.bucket == b.bucket)
                         .any(|bucket| bucket.len() >= PER_BUCKET.unsigned_abs() as usize);

@@ -205,6 +205,20 @@ async fn f19_small_tenants_start_at_once_beside_a_mountain() {
         left.0 > 0 && left.1 > 0,
         "half-way the mountain was gone: {left:?}"
     );
+    // Where the time goes, for whoever wants to know.
+    let parts: String = sqlx::query_scalar(
+        "select format('called %s s, heard: matched after %s s, then %s s',
+                round(avg(extract(epoch from b.at - f.enrolled_at)) filter (where e.id is null), 2),
+                round(avg(extract(epoch from e.matched_at - e.recorded_at)), 2),
+                round(avg(extract(epoch from b.at - e.matched_at)), 2))
+           from waypost.finished f join waypost.tenants t on t.id = f.tenant_id and t.name like 's%'
+           join waypost.bursts b on b.execution_id = f.id
+           left join waypost.events e on e.contact_id = f.contact_id and e.type = 'custom.event'",
+    )
+    .fetch_one(&mut stage.c)
+    .await
+    .unwrap();
+    println!("{parts}");
     let of = starts.len();
     let (p50, p99) = (quantile(&mut starts, 0.5), quantile(&mut starts, 0.99));
     FIGURE.reached(

@@ -134,7 +134,7 @@ fn restored(server: &OwnServer) -> String {
             "--maintenance-db",
             &maintenance,
             "-O",
-            "waypost",
+            "waypost_login",
             "-T",
             "template0",
             "restored",
