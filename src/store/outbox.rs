@@ -53,7 +53,17 @@ pub struct Claim {
     pub claimed_at: Option<Instant>,
 }
 
-/// T2: claims at most `limit` due rows for `lease`; committed when this returns, before any byte leaves.
+/// How many rows a claim may take for each provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// Provider and room.
+    pub known: Vec<(String, i32)>,
+    /// Room at every other one.
+    pub others: i32,
+}
+
+/// T2: claims at most `limit` due rows for `lease`; committed when this returns, before any byte leaves. With `room`
+/// only those of the first `limit` whose provider has some.
 ///
 /// # Errors
 /// Of the database.
@@ -63,12 +73,30 @@ pub async fn claim(
     watermark: Instant,
     limit: i32,
     lease: Duration,
+    room: Option<&Room>,
 ) -> StoreResult<Vec<Claim>> {
     let millis = i32::try_from(lease.as_millis()).unwrap_or(i32::MAX);
     #[cfg(feature = "failpoints")]
     let millis = by_worker_clock(millis);
-    let rows = match scope {
-        Scope::Everyone { except } => {
+    let rows = match (scope, room) {
+        (Scope::Everyone { except }, Some(room)) => {
+            let (providers, rooms): (Vec<&str>, Vec<i32>) = room
+                .known
+                .iter()
+                .map(|(provider, room)| (provider.as_str(), *room))
+                .unzip();
+            sqlx::query(sql!("claim_outbox_room"))
+                .bind(watermark)
+                .bind(limit)
+                .bind(millis)
+                .bind(except)
+                .bind(providers)
+                .bind(rooms)
+                .bind(room.others)
+                .fetch_all(connection)
+                .await?
+        }
+        (Scope::Everyone { except }, None) => {
             sqlx::query(sql!("claim_outbox"))
                 .bind(watermark)
                 .bind(limit)
@@ -77,7 +105,7 @@ pub async fn claim(
                 .fetch_all(connection)
                 .await?
         }
-        Scope::Driven { tenant, now } => {
+        (Scope::Driven { tenant, now }, _) => {
             sqlx::query(sql!("claim_outbox_driven"))
                 .bind(watermark)
                 .bind(limit)

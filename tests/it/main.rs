@@ -5,6 +5,7 @@ mod support;
 
 mod cancelled;
 mod chaos;
+mod checker;
 mod cli;
 mod cli_operate;
 mod cli_serve;

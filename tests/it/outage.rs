@@ -16,7 +16,8 @@ use waypost::{
 };
 
 use crate::{
-    chaos::{arrive, check_requests, ended, journey, until_done},
+    chaos::{arrive, journey, until_done},
+    checker::{check_requests, ended},
     fleet::{Process, waypost},
 };
 
