@@ -3,6 +3,7 @@
 -- finishes and advances nothing.
 -- Called by: cancel, the deletion of a contact. Locks: executions, then outbox rows, each by (bucket, id).
 -- Index: runs_pk, sends_execution.
+-- needs: bucket_in, wake_parents
 create or replace function waypost.cancel_executions(p_ids uuid[], p_reason text, p_now timestamptz) returns int
 language plpgsql volatile set search_path = ''
 as $$
@@ -54,6 +55,7 @@ begin
   select g.bucket, g.id, g.execution_id, g.seq, g.tenant_id, g.workflow_id, g.version, g.contact_id, g.step, g.action,
          g.policy, case when g.doubt then 5 else 7 end, g.fence, g.attempt, g.created_at, g.first_at, g.claimed_at, p_now, g.request, p_reason
   from gone g;
+  perform waypost.wake_parents(v_ids, p_now);
   return cardinality(v_ids);
 end
 $$;

@@ -34,7 +34,8 @@ as $$
     'activeBranches', (select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                                'id', b.id, 'stepId', b.step,
                                'waitingFor', case b.park ->> 'k' when 't' then 'time' when 'c' then 'condition'
-                                 when 'e' then 'event' when 'o' then 'reply' when 'j' then 'join' when 'r' then 'retry' end,
+                                 when 'e' then 'event' when 'o' then 'reply' when 'j' then 'join' when 'r' then 'retry'
+                                 when 'v' then 'review' when 'w' then 'workflow' end,
                                'since', waypost.from_millis(b.park -> 'a'), 'until', waypost.from_millis(b.park -> 'u'),
                                'timesOutAt', waypost.from_millis(b.park -> 'm'))) order by b.id), '[]')
                        from branches b),

@@ -16,9 +16,9 @@ declare
     'from_millis', 'execution_state', 'proportion_p_value', 'key_at', 'limit_numbers', 'suppression_kind',
     'suppression_value', 'refused_at_start'];
   v_public   text[] := array['emit', 'emit_batch', 'enroll', 'enroll_many', 'cancel', 'pause', 'resume', 'retry',
-    'skip_wait', 'move', 'explain', 'suppress', 'suppress_many', 'unsuppress'];
+    'skip_wait', 'move', 'review', 'explain', 'suppress', 'suppress_many', 'unsuppress'];
   v_inside   text[] := array['enroll_batch', 'ring', 'plan_timers', 'lock_contacts', 'write_contacts', 'add_notes',
-    'reads_event', 'cancel_executions', 'advance_clock', 'suppression_of'];
+    'reads_event', 'cancel_executions', 'wake_parents', 'remove_executions', 'advance_clock', 'suppression_of'];
 begin
   if (select pg_catalog.pg_get_userbyid(n.nspowner) from pg_catalog.pg_namespace n where n.nspname = 'waypost')
      <> 'waypost_owner' then

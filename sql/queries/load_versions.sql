@@ -1,5 +1,5 @@
 -- Definitions of versions that a worker's cache does not hold yet. A published version is immutable (I-10).
--- used by: store/programs.rs
+-- used by: store/programs.rs, store/workflows.rs definition
 -- locks:   none
 -- index:   versions_pk
 select v.workflow_id, v.version, v.definition, t.id as tenant_id, t.name as tenant, t.timezone

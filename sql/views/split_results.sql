@@ -5,12 +5,13 @@
 create or replace view waypost.split_results with (security_invoker = true) as
 with chosen as (
   select distinct on (x.tenant, x.workflow, x.execution_id, x.step_id)
-         x.tenant, x.workflow, x.execution_id, x.step_id, x.result ->> 'variant' as variant, x.seq, x.at
+         x.tenant, x.workflow, x.execution_id, x.step_id, x.result ->> 'variant' as variant, x.seq, x.at,
+         coalesce((x.result ->> 'holdout')::boolean, false) as holdout
   from waypost.execution_timeline x
   where x.event = 'step:completed' and x.result ? 'variant'
   order by x.tenant, x.workflow, x.execution_id, x.step_id, x.seq),
 counted as (
-  select c.tenant, c.workflow, c.step_id, c.variant, count(*) as entered,
+  select c.tenant, c.workflow, c.step_id, c.variant, bool_or(c.holdout) as holdout, count(*) as entered,
          count(*) filter (where exists (select from waypost.execution_timeline g
                                         where g.execution_id = c.execution_id and g.event = 'goal:achieved'
                                           and g.seq > c.seq)) as goals
@@ -32,7 +33,8 @@ placed as (
 select p.tenant, p.workflow, p.step_id, p.variant, p.entered, p.goals, p.goals::float8 / nullif(p.entered, 0) as rate,
        case when p.place > 1 and p.first_goals > 0 then
          (p.goals::float8 / p.entered) / (p.first_goals::float8 / p.first_entered) - 1 end as lift,
-       case when p.place > 1 then waypost.proportion_p_value(p.first_entered, p.first_goals, p.entered, p.goals) end as p_value
+       case when p.place > 1 then waypost.proportion_p_value(p.first_entered, p.first_goals, p.entered, p.goals) end as p_value,
+       p.holdout
 from placed p;
 comment on view waypost.split_results is 'How the variants of each split did';
 comment on column waypost.split_results.tenant is 'Name of the tenant it belongs to';
@@ -44,3 +46,4 @@ comment on column waypost.split_results.goals is 'Of those, how many achieved a 
 comment on column waypost.split_results.rate is 'goals by entered, 0 to 1';
 comment on column waypost.split_results.lift is 'rate against the first variant, as a share of it: 0.1 is ten percent better';
 comment on column waypost.split_results.p_value is 'Two-sided, against the first variant; null for the first';
+comment on column waypost.split_results.holdout is 'The group that is kept out, as the measure of the others';

@@ -28,7 +28,7 @@ parked as (
   select r.tenant_id, r.workflow_id, r.version, coalesce((b.value ->> 'n')::int, 0) as step,
          least(waypost.from_millis(b.value -> 'p' -> 'u'), waypost.from_millis(b.value -> 'p' -> 'm')) as due
   from waypost.runs r, lateral jsonb_array_elements(coalesce(r.state -> 'b', '[]')) b
-  where b.value -> 'p' ->> 'k' in ('t', 'c', 'e')),
+  where b.value -> 'p' ->> 'k' in ('t', 'c', 'e', 'w')),
 clocks as (select t.id, t.name, coalesce(t.clock, clock_timestamp()) as now from waypost.tenants t),
 figures as (
   select h.workflow_id, h.version, h.step, 1 as started, (h.ended_by in (2, 3))::int as ended,

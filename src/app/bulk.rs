@@ -49,6 +49,7 @@ impl Order {
             Self::Pause => vec![Status::Ready, Status::Waiting, Status::Dispatching],
             Self::Resume => vec![Status::Paused],
             Self::SkipWait => vec![Status::Waiting],
+            Self::Review { .. } => vec![Status::Waiting, Status::Dispatching],
             Self::Retry { .. } => vec![Status::Failed],
         }
     }

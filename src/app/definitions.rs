@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use chrono::Utc;
 use serde_json::Value;
 
 use super::error::{AppError, AppResult};
@@ -11,7 +12,11 @@ use crate::{
         parse::{self, MAX_BYTES, Source},
         schema,
     },
-    engine::check,
+    engine::check::{
+        self, Known, codes,
+        overlap::{self, Messaging},
+    },
+    model::problem::Problem,
 };
 
 /// One file, read and checked.
@@ -38,7 +43,33 @@ impl Checked {
 /// # Errors
 /// A file that cannot be opened.
 pub fn check_files<P: AsRef<Path>>(files: &[P]) -> AppResult<Vec<Checked>> {
-    files.iter().map(|file| check_file(file.as_ref())).collect()
+    let read = files.iter().map(|file| check_file(file.as_ref()));
+    let mut checked = read.collect::<AppResult<Vec<_>>>()?;
+    beside_each_other(&mut checked);
+    Ok(checked)
+}
+
+/// What several files say together: one id twice, and workflows that overlap.
+fn beside_each_other(checked: &mut [Checked]) {
+    let mut earlier: Vec<(String, String, Messaging)> = Vec::new();
+    for file in checked {
+        let Some(source) = &file.source else { continue };
+        let definition = &source.definition;
+        let mut more = overlap::against(source, earlier.iter().map(|(.., one)| one));
+        if let Some((_, twin, _)) = earlier.iter().find(|(id, ..)| *id == definition.id) {
+            let message = format!("{twin} defines a workflow of this id, too");
+            let problem = Problem::error(codes::DUPLICATE_ID, "id", message);
+            more.extend(source.findings(vec![problem]).list);
+        }
+        let own = Messaging::of(definition);
+        earlier.push((definition.id.clone(), file.file.clone(), own));
+        if !more.is_empty() {
+            more.append(&mut file.findings.list);
+            let counted = file.findings.more;
+            file.findings = Findings::of(more);
+            file.findings.more += counted;
+        }
+    }
 }
 
 fn check_file(path: &Path) -> AppResult<Checked> {
@@ -66,7 +97,11 @@ fn check_file(path: &Path) -> AppResult<Checked> {
 pub fn check_text(text: &str, file: &str) -> Checked {
     match parse::read(text, file) {
         Ok(source) => {
-            let findings = check::check(&source);
+            let known = Known {
+                now: Some(Utc::now()),
+                ..Known::default()
+            };
+            let findings = check::check_for(&source, &known);
             Checked {
                 file: file.to_owned(),
                 source: Some(source),

@@ -1,5 +1,6 @@
 //! The use cases: what the API, the CLI and an embedding program call.
 
+pub mod backtest;
 pub mod bench;
 pub mod bulk;
 pub mod config;
@@ -7,6 +8,7 @@ pub mod database;
 pub mod definitions;
 pub mod demo;
 pub mod deploy;
+pub mod doubts;
 pub mod enroll;
 pub mod error;
 pub mod events;

@@ -1,12 +1,12 @@
 //! Simulating a definition: no database, a virtual clock, no side effect.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
     definitions::Checked,
     error::{AppError, AppResult},
 };
-pub use crate::engine::simulate::{Row, Summary};
+pub use crate::engine::simulate::{ResultLine, Row, Summary};
 use crate::{
     engine::{
         program::{Numbers, Program, TenantInfo},
@@ -36,11 +36,65 @@ pub struct World {
     pub tenant: String,
 }
 
-/// Runs a checked definition; every row goes to `sink` in time order.
+/// Runs a checked definition, beside others that it may enrol into; every row goes to `sink` in time order.
 ///
 /// # Errors
-/// The definition has errors; a file cannot be read, by the number of its line.
-pub fn simulate(checked: &Checked, world: &World, sink: impl FnMut(Row)) -> AppResult<Summary> {
+/// A definition has errors; a file cannot be read, by the number of its line.
+pub fn simulate(
+    checked: &Checked,
+    with: &[Checked],
+    world: &World,
+    sink: impl FnMut(Row),
+) -> AppResult<Summary> {
+    let all = std::iter::once(checked).chain(with);
+    let programs: Vec<Program> = (1i32..)
+        .zip(all)
+        .map(|(workflow, checked)| compile(checked, workflow, &world.tenant))
+        .collect::<AppResult<_>>()?;
+    for (at, program) in programs.iter().enumerate() {
+        if programs[..at]
+            .iter()
+            .any(|one| one.workflow == program.workflow)
+        {
+            let text = format!(
+                "two of the files define the workflow \"{}\"",
+                program.workflow
+            );
+            return Err(AppError::usage(text));
+        }
+    }
+    let contacts = read(&world.contacts, simulate::contacts)?;
+    let events = world
+        .events
+        .as_ref()
+        .map(|file| read(file, simulate::events))
+        .transpose()?;
+    let results = read_results(world.results.as_deref())?;
+    let suppressions = world
+        .suppressions
+        .as_ref()
+        .map(|file| read(file, simulate::suppressions))
+        .transpose()?;
+    let options = Options {
+        from: world.from,
+        until: world.until,
+        seed: world.seed,
+        tenant: None,
+        results,
+        suppressions: suppressions.unwrap_or_default(),
+    };
+    Ok(Simulation::new(&programs, contacts, options, sink).run(events.unwrap_or_default()))
+}
+
+/// Reads a file that says how outside actions end; none: nothing is said.
+///
+/// # Errors
+/// It cannot be read, by the number of its line.
+pub fn read_results(file: Option<&Path>) -> AppResult<Vec<ResultLine>> {
+    file.map_or_else(|| Ok(Vec::new()), |file| read(file, simulate::results))
+}
+
+fn compile(checked: &Checked, workflow: i32, tenant: &str) -> AppResult<Program> {
     let source = checked
         .source
         .as_ref()
@@ -52,45 +106,19 @@ pub fn simulate(checked: &Checked, world: &World, sink: impl FnMut(Row)) -> AppR
             ))
         })?;
     let tenant = TenantInfo {
-        name: world.tenant.clone(),
+        name: tenant.to_owned(),
         timezone: chrono_tz::UTC,
     };
     let numbers = Numbers {
-        workflow: 1,
+        workflow,
         version: 1,
     };
-    let program = Program::compile(&source.definition, numbers, &tenant)
-        .map_err(|problems| AppError::no(source.findings(problems).to_string()))?;
-    let contacts = read(&world.contacts, simulate::contacts)?;
-    let events = world
-        .events
-        .as_ref()
-        .map(|file| read(file, simulate::events))
-        .transpose()?;
-    let results = world
-        .results
-        .as_ref()
-        .map(|file| read(file, simulate::results))
-        .transpose()?;
-    let suppressions = world
-        .suppressions
-        .as_ref()
-        .map(|file| read(file, simulate::suppressions))
-        .transpose()?;
-    let options = Options {
-        from: world.from,
-        until: world.until,
-        seed: world.seed,
-        tenant: None,
-        results: results.unwrap_or_default(),
-        suppressions: suppressions.unwrap_or_default(),
-    };
-    let programs = [program];
-    Ok(Simulation::new(&programs, contacts, options, sink).run(events.unwrap_or_default()))
+    Program::compile(&source.definition, numbers, &tenant)
+        .map_err(|problems| AppError::no(source.findings(problems).to_string()))
 }
 
 fn read<T, E: std::fmt::Display>(
-    file: &PathBuf,
+    file: &Path,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> AppResult<T> {
     let name = file.display();

@@ -12,7 +12,7 @@ use crate::model::{
     problem::Problem,
     reads::Reads,
     scope::Scope,
-    transition::{CrmWrite, Event, Policy},
+    transition::{CrmWrite, Event, Policy, Removal},
     workflow::Step,
 };
 
@@ -34,6 +34,11 @@ pub trait Action: Debug + Send + Sync {
     /// Steps that its config names (branches of `if_else`, `split` ...), beside the step's own `on...` lists.
     fn targets(&self) -> Vec<u32> {
         Vec::new()
+    }
+
+    /// Whether what it chooses for a contact is kept for later executions and versions.
+    fn sticky(&self) -> bool {
+        false
     }
 
     /// Where it works.
@@ -100,6 +105,11 @@ pub enum Outcome {
         /// Times out then.
         limit: Option<Instant>,
     },
+    /// Stands still until somebody has decided.
+    Review {
+        /// What is to be decided, for history and `waypost.reviews`.
+        detail: Value,
+    },
     /// Asks for something outside.
     Send {
         /// Rendered and frozen.
@@ -107,6 +117,10 @@ pub enum Outcome {
         /// How long a connector may take unless the step says otherwise.
         timeout: Duration,
     },
+    /// Asks for another workflow of the contact to begin, and stands still until it hears of it.
+    Enroll(Box<Enrolling>),
+    /// Done; other executions of the contact end.
+    Remove(Box<Removal>),
     /// Ends all branches.
     Finish {
         /// None: `completed`; else `exited` with this reason.
@@ -114,6 +128,23 @@ pub enum Outcome {
     },
     /// The step failed.
     Fail(Failure),
+}
+
+/// Another workflow for the contact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enrolling {
+    /// Its id.
+    pub workflow: String,
+    /// The enrollment key; none: the workflow's own rule.
+    pub key: Option<String>,
+    /// What it finds in `event.data`.
+    pub data: Value,
+    /// The branch stands still until that execution has ended.
+    pub waits: bool,
+    /// Variables of that execution that the result takes over.
+    pub outputs: Vec<String>,
+    /// The workflow may enrol into itself.
+    pub allow_self: bool,
 }
 
 /// What a finished step leaves.
@@ -145,6 +176,17 @@ pub enum Wake<'a> {
     Event(&'a Event),
     /// An operator says the wait is over.
     Skip,
+    /// Somebody has decided.
+    Review(&'a Verdict),
+}
+
+/// What somebody decided who was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// It may go on; else it is rejected.
+    pub approved: bool,
+    /// What they say to it.
+    pub note: Option<String>,
 }
 
 /// What a parked branch makes of it.
@@ -168,6 +210,13 @@ pub enum Waking {
         result: Value,
         /// True: the limit came first; `onTimeout` leads on, if given.
         timed_out: bool,
+    },
+    /// The wait is over; the branch goes on at these steps (several fork, none end it).
+    Choose {
+        /// Step indexes.
+        steps: Vec<u32>,
+        /// For history, and `steps.<id>.result`.
+        result: Value,
     },
     /// It can never be over.
     Fail(Failure),

@@ -1,4 +1,6 @@
-//! Reads a config struct from JSON with every unknown field named.
+//! Reads a config struct from JSON with every unknown field and every wrong value named.
+
+mod values;
 
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
@@ -13,31 +15,104 @@ use crate::model::problem::{Problem, join};
 /// nearest that it has, at any depth that its schema spells out.
 ///
 /// # Errors
-/// Unknown fields; else the first field whose value is wrong or missing.
+/// Unknown fields, and every value that is wrong or missing.
 pub fn read<T: DeserializeOwned + JsonSchema>(
     config: &Value,
     path: &str,
 ) -> Result<T, Vec<Problem>> {
     let empty = Value::Object(serde_json::Map::new());
     let config = if config.is_null() { &empty } else { config };
-    let problems = unknown_fields(&schemars::schema_for!(T), config, path);
-    if !problems.is_empty() {
-        return Err(problems);
+    let read = serde_path_to_error::deserialize::<_, T>(config);
+    // Of one thing serde knows less than the schema: it takes a list for a struct.
+    if read.is_ok() && !holds_list(config) {
+        return read.map_err(|_| Vec::new());
     }
-    serde_path_to_error::deserialize::<_, T>(config).map_err(|error| {
-        let inner = error.path().to_string();
-        let inner = if inner == "." { "" } else { &inner };
-        let message = error.inner().to_string();
-        let code = match message.starts_with("missing field") {
-            true => codes::MISSING_FIELD,
-            false => codes::INVALID_VALUE,
-        };
-        vec![Problem::error(
-            code,
-            join(path, inner),
-            message.replace('`', ""),
-        )]
-    })
+    let schema = schemars::schema_for!(T);
+    let mut found = unknown_fields(&schema, config, path);
+    match read {
+        Ok(read) if found.is_empty() => return Ok(read),
+        Ok(_) => {}
+        Err(error) if found.is_empty() => wrong_values(&error, &schema, config, path, &mut found),
+        // What remains without the unknown fields may be wrong as well.
+        Err(_) => {
+            let mut rest = config.clone();
+            strip(schema.as_value(), schema.as_value(), &mut rest);
+            if let Err(error) = serde_path_to_error::deserialize::<_, T>(&rest) {
+                wrong_values(&error, &schema, &rest, path, &mut found);
+                // A field is hardly missing where its misspelled name stands.
+                found.retain(|problem| problem.code != codes::MISSING_FIELD);
+            }
+        }
+    }
+    Err(found)
+}
+
+/// What the schema sees, and where serde stopped if that is something else.
+fn wrong_values(
+    error: &serde_path_to_error::Error<serde_json::Error>,
+    schema: &Schema,
+    config: &Value,
+    path: &str,
+    found: &mut Vec<Problem>,
+) {
+    let inner = error.path().to_string();
+    let at = join(path, if inner == "." { "" } else { &inner });
+    let message = error.inner().to_string().replace('`', "");
+    let code = match message.starts_with("missing field") {
+        true => codes::MISSING_FIELD,
+        false => codes::INVALID_VALUE,
+    };
+    let mut seen = Vec::new();
+    values::walk(
+        schema.as_value(),
+        schema.as_value(),
+        config,
+        path,
+        &mut seen,
+    );
+    if !seen
+        .iter()
+        .any(|problem| problem.code == code && problem.path == at)
+    {
+        found.push(Problem::error(code, at, message));
+    }
+    found.append(&mut seen);
+}
+
+/// Whether a list stands anywhere in it.
+fn holds_list(value: &Value) -> bool {
+    match value {
+        Value::Array(_) => true,
+        Value::Object(members) => members.values().any(holds_list),
+        _ => false,
+    }
+}
+
+/// Takes out the fields that the schema does not have.
+fn strip(root: &Value, schema: &Value, value: &mut Value) {
+    let schema = resolve(root, schema);
+    match value {
+        Value::Object(members) => {
+            let Some(known) = schema.get("properties").and_then(Value::as_object) else {
+                return;
+            };
+            if schema.get("additionalProperties") == Some(&Value::Bool(false)) {
+                members.retain(|name, _| known.contains_key(name));
+            }
+            for (name, value) in members {
+                if let Some(inner) = known.get(name) {
+                    strip(root, inner, value);
+                }
+            }
+        }
+        Value::Array(items) => {
+            let Some(inner) = schema.get("items") else {
+                return;
+            };
+            items.iter_mut().for_each(|item| strip(root, inner, item));
+        }
+        _ => {}
+    }
 }
 
 /// Each field of the config, at `path`, that its schema does not have, and each list where it has an object.
@@ -146,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn all_unknown_fields_are_named_and_the_first_wrong_value() {
+    fn all_unknown_fields_are_named_and_all_wrong_values() {
         let read = |value| {
             let problems = read::<Outer>(&value, "config").unwrap_err();
             problems
@@ -155,11 +230,14 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(
-            read(json!({"waitTyp": 1, "inner": {"amont": 1}, "list": [{"amount": 1, "x": 2}]})),
+            read(
+                json!({"waitTyp": 1, "waitType": 1, "inner": {"amont": 1}, "list": [{"amount": 1, "x": 2}]})
+            ),
             [
                 "unknown_field config.waitTyp did you mean waitType?",
                 "unknown_field config.inner.amont did you mean amount?",
                 "unknown_field config.list[0].x known here: amount",
+                "invalid_value config.waitType -",
             ]
         );
         assert_eq!(
@@ -171,6 +249,18 @@ mod tests {
             ["invalid_value config.inner -"]
         );
         assert_eq!(read(json!({"inner": {}})), ["missing_field config.inner -"]);
+        assert_eq!(
+            read(
+                json!({"waitType": 7, "inner": {"amount": true}, "list": [{}, {"amount": []}, null]})
+            ),
+            [
+                "invalid_value config.waitType -",
+                "invalid_value config.inner.amount -",
+                "missing_field config.list[0] -",
+                "invalid_value config.list[1].amount -",
+                "invalid_value config.list[2] -",
+            ]
+        );
         let outer = super::read::<Outer>(&Value::Null, "config").unwrap();
         assert!(outer.wait_type.is_none() && outer.inner.is_none() && outer.list.is_empty());
     }

@@ -3,6 +3,8 @@
 pub mod json;
 pub mod yaml;
 
+use crate::model::problem::join;
+
 /// A place in a text, both counted from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -69,6 +71,26 @@ impl LineMap {
             rest = after;
         }
         here.place
+    }
+
+    /// The first list or object that nests deeper than `levels`, by its path; the whole is level 1.
+    #[must_use]
+    pub fn deeper_than(&self, levels: usize) -> Option<(String, Place)> {
+        let inner: Box<dyn Iterator<Item = (String, &LineMap)>> = match &self.inside {
+            Inside::Nothing => return None,
+            _ if levels == 0 => return Some((String::new(), self.place)),
+            Inside::List(items) => {
+                let items = items.iter().enumerate();
+                Box::new(items.map(|(index, item)| (format!("[{index}]"), item)))
+            }
+            Inside::Map(members) => {
+                Box::new(members.iter().map(|(key, value)| (key.to_string(), value)))
+            }
+        };
+        inner.into_iter().find_map(|(segment, value)| {
+            let (rest, place) = value.deeper_than(levels - 1)?;
+            Some((join(&segment, &rest), place))
+        })
     }
 
     /// One step of a path. Keys may hold dots: the longest key that fits wins.

@@ -8,7 +8,10 @@ use serde_json::Value;
 use super::codes;
 use super::finding::{Finding, Findings};
 use super::lines::{LineMap, Place, json, yaml};
-use crate::model::{problem::Problem, workflow::Definition};
+use crate::model::{
+    problem::{Problem, join},
+    workflow::Definition,
+};
 
 /// Longest text of a definition, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -94,10 +97,12 @@ fn read_json(text: &str, file: &str) -> Result<Text, Findings> {
         };
         let full = error.to_string();
         let message = full.split(" at line ").next().unwrap_or(&full);
-        let problem = match message {
-            "recursion limit exceeded" => too_deep(),
-            _ => Problem::error(codes::SYNTAX, "", format!("no JSON: {message}")),
-        };
+        if message == "recursion limit exceeded" {
+            let deep = json::scan(text).0.deeper_than(MAX_DEPTH);
+            let (path, place) = deep.unwrap_or_else(|| (String::new(), place));
+            return Findings::one(too_deep(path), file, place);
+        }
+        let problem = Problem::error(codes::SYNTAX, "", format!("no JSON: {message}"));
         Findings::one(problem, file, place)
     })?;
     let (lines, duplicates) = json::scan(text);
@@ -111,15 +116,15 @@ fn read_yaml(text: &str, file: &str) -> Result<Text, Findings> {
         } else {
             codes::SYNTAX
         };
-        let problem = Problem::error(code, "", format!("no YAML: {}", error.message));
+        let problem = Problem::error(code, error.path, format!("no YAML: {}", error.message));
         Findings::one(problem, file, error.place)
     })?;
     Ok((read.value, read.lines, read.duplicates))
 }
 
-fn too_deep() -> Problem {
+fn too_deep(path: String) -> Problem {
     let message = format!("the definition is nested deeper than {MAX_DEPTH} levels");
-    Problem::error(codes::TOO_DEEP, "", message)
+    Problem::error(codes::TOO_DEEP, path, message)
 }
 
 /// From a JSON value to a definition.
@@ -129,8 +134,9 @@ fn understand(
     file: &str,
     mut found: Vec<Finding>,
 ) -> Result<Source, Findings> {
-    if depth(&value, MAX_DEPTH + 1) > MAX_DEPTH {
-        found.push(Finding::new(too_deep(), file, Place::START));
+    if let Some(path) = deeper_than(&value, MAX_DEPTH) {
+        let place = lines.find(&path);
+        found.push(Finding::new(too_deep(path), file, place));
         return Err(Findings::of(found));
     }
     names::normalise(&mut value);
@@ -172,21 +178,19 @@ fn understand(
     }
 }
 
-/// How deep lists and objects nest, counted up to `most`.
-fn depth(value: &Value, most: usize) -> usize {
-    if most == 0 {
-        return 0;
-    }
-    let inner = |values: &mut dyn Iterator<Item = &Value>| {
-        1 + values
-            .map(|value| depth(value, most - 1))
-            .max()
-            .unwrap_or(0)
-    };
+/// The path of the first list or object that nests deeper than `levels`.
+fn deeper_than(value: &Value, levels: usize) -> Option<String> {
     match value {
-        Value::Array(items) => inner(&mut items.iter()),
-        Value::Object(members) => inner(&mut members.values()),
-        _ => 0,
+        Value::Array(_) | Value::Object(_) if levels == 0 => Some(String::new()),
+        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+            let rest = deeper_than(item, levels - 1)?;
+            Some(join(&format!("[{index}]"), &rest))
+        }),
+        Value::Object(members) => members.iter().find_map(|(key, value)| {
+            let rest = deeper_than(value, levels - 1)?;
+            Some(join(key, &rest))
+        }),
+        _ => None,
     }
 }
 

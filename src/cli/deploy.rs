@@ -54,6 +54,9 @@ impl Deploy {
             return Err(AppError::no("nothing was deployed"));
         }
         let waypost = cx.open().await?;
+        for finding in waypost.doubts(&checked).await? {
+            eprintln!("{finding}");
+        }
         let done = if self.plan {
             waypost.deploy_plan(&checked, self.publish).await?
         } else {

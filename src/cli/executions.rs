@@ -77,6 +77,26 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    /// Approve or reject what its manual review asks
+    #[command(
+        after_help = "Example: waypost executions review 0190b5a8-0000-8000-8000-000000000001 --approve --note 'seen by Ida'"
+    )]
+    Review {
+        #[command(flatten)]
+        which: Which,
+        /// The step that asks [default: every review of it that is open]
+        #[arg(long, value_name = "STEP")]
+        at: Option<String>,
+        /// It may go on
+        #[arg(long, required_unless_present = "reject", conflicts_with = "reject")]
+        approve: bool,
+        /// It may not
+        #[arg(long)]
+        reject: bool,
+        /// Kept in the history
+        #[arg(long)]
+        note: Option<String>,
+    },
     /// Make it stand on another step
     #[command(
         after_help = "Example: waypost executions move 0190b5a8-0000-8000-8000-000000000001 --to send-discount"
@@ -163,6 +183,20 @@ impl Executions {
             Verb::SkipWait { which } => which.give(cx, Order::SkipWait).await,
             Verb::Retry { which, at, force } => {
                 which.give(cx, Order::Retry { step: at, force }).await
+            }
+            Verb::Review {
+                which,
+                at,
+                approve,
+                reject: _,
+                note,
+            } => {
+                let order = Order::Review {
+                    step: at,
+                    approve,
+                    note,
+                };
+                which.give(cx, order).await
             }
             Verb::Move { which, to, force } => {
                 which.give(cx, Order::Move { step: to, force }).await

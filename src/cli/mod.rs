@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod backtest;
 mod bench;
 mod catalog;
 mod completions;
@@ -113,6 +114,8 @@ commands! {
     Outbox(outbox::Outbox),
     /// The same machine on a virtual clock, without a database
     Simulate(simulate::Simulate),
+    /// A definition over the events that really happened
+    Backtest(backtest::Backtest),
     /// Audit every invariant over the live tables
     Verify(verify::Verify),
     /// After a restore: open sends that may have left become unknown

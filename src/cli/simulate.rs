@@ -22,6 +22,9 @@ use crate::app::{
 pub(super) struct Simulate {
     /// The definition (JSON or YAML)
     file: PathBuf,
+    /// More definitions: those that it enrols into, or that hear the same events
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    with: Vec<PathBuf>,
     /// One contact a line: {"id": "...", ...fields}
     #[arg(long, value_name = "FILE")]
     contacts: PathBuf,
@@ -47,11 +50,13 @@ pub(super) struct Simulate {
 
 impl Simulate {
     pub(super) async fn run(self, cx: &Context) -> AppResult<()> {
-        let checked = definitions::check_files(&[self.file])?;
-        let [checked] = &checked[..] else {
+        let mut files = vec![self.file];
+        files.extend(self.with);
+        let all = definitions::check_files(&files)?;
+        let Some((checked, with)) = all.split_first() else {
             return Ok(());
         };
-        for finding in &checked.findings.list {
+        for finding in all.iter().flat_map(|checked| &checked.findings.list) {
             eprintln!("{finding}");
         }
         let world = World {
@@ -66,7 +71,7 @@ impl Simulate {
         };
         let out = cx.out;
         let summary = tokio::task::block_in_place(|| {
-            simulate(checked, &world, |row| {
+            simulate(checked, with, &world, |row| {
                 out.value(&row);
                 let step = row.step_id.as_deref().unwrap_or("-");
                 out.line(format!(

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::burst::Machine;
 use crate::{
-    catalog::action::Wake,
+    catalog::action::{Verdict, Wake},
     model::{
-        execution::ParkKind,
+        execution::{ParkKind, Status},
         transition::{Command, EntryKind},
     },
 };
@@ -14,12 +14,19 @@ use crate::{
 impl Machine<'_> {
     /// Does what the command says; none: there is nothing to do, or no such step.
     pub(super) fn obey(&mut self, command: &Command) -> Option<()> {
+        if let Command::Remove { reason } = command {
+            self.finish(Status::Cancelled, Some(reason.clone()), Value::Null);
+            return Some(());
+        }
         if !self.state.started {
             self.start();
         }
         match command {
+            Command::Remove { .. } => return None,
             Command::SkipWait => {
-                let over = |kind| !matches!(kind, ParkKind::Reply | ParkKind::Join);
+                // A review is decided, not skipped.
+                let bound = [ParkKind::Reply, ParkKind::Join, ParkKind::Review];
+                let over = |kind| !bound.contains(&kind);
                 let parked = self.parked(|park| over(park.kind));
                 self.give_up = self.state.path_ended.is_some();
                 if parked.is_empty() && !self.give_up {
@@ -32,6 +39,31 @@ impl Machine<'_> {
                 );
                 for id in parked {
                     self.wake(id, Wake::Skip);
+                }
+            }
+            Command::Review {
+                step,
+                approve,
+                note,
+            } => {
+                let wanted = match step {
+                    Some(step) => Some(self.program.step_index(step)?),
+                    None => None,
+                };
+                let mut open = self.parked(|park| park.kind == ParkKind::Review);
+                open.retain(|id| {
+                    let at = self.position(*id).map(|at| self.state.branches[at].step);
+                    wanted.is_none() || wanted == at
+                });
+                if open.is_empty() {
+                    return None;
+                }
+                let verdict = Verdict {
+                    approved: *approve,
+                    note: note.clone(),
+                };
+                for id in open {
+                    self.wake(id, Wake::Review(&verdict));
                 }
             }
             Command::Move { step } => {

@@ -18,10 +18,11 @@ use crate::{
     catalog::{
         action::{Class, Resolve},
         actions, config,
+        finding::quoted,
         words::{self, Problems},
     },
     model::{
-        nearest::did_you_mean,
+        nearest::{Neighbours, did_you_mean},
         problem::Problem,
         reads::{FieldName, Reads},
         retry::RetryConfig,
@@ -37,14 +38,20 @@ const DEFAULT_MAX_PASSES: u32 = 100;
 struct Names<'d> {
     index: HashMap<&'d str, u32>,
     steps: &'d [Step],
+    neighbours: Neighbours,
 }
 
 impl Resolve for Names<'_> {
     fn step(&self, id: &str, path: &str) -> Result<u32, Problem> {
         self.index.get(id).copied().ok_or_else(|| {
-            let near = did_you_mean(id, self.steps.iter().map(|step| &*step.id));
-            Problem::error("unknown_step", path, format!("no step has the id \"{id}\""))
-                .maybe_hint(near)
+            let known = self.steps.iter().map(|step| &*step.id);
+            let near = self.neighbours.did_you_mean(id, known);
+            Problem::error(
+                "unknown_step",
+                path,
+                format!("no step has the id {}", quoted(id)),
+            )
+            .maybe_hint(near)
         })
     }
 }
@@ -94,6 +101,7 @@ pub(super) fn compile(
     let names = Names {
         index,
         steps: &definition.actions,
+        neighbours: Neighbours::default(),
     };
     let steps: Vec<StepProgram> = definition
         .actions
@@ -140,6 +148,7 @@ pub(super) fn compile(
         return Err(found.0);
     };
     let mut program = Program {
+        sticky: steps.iter().any(|step| step.action.sticky()),
         workflow: definition.id.clone(),
         name: definition
             .name

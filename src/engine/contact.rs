@@ -1,6 +1,6 @@
 //! The contact as one burst sees it: loaded once, then changed by the burst's own writes.
 
-use std::str::FromStr;
+use std::{collections::BTreeMap, str::FromStr};
 
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
@@ -26,6 +26,8 @@ pub struct Contact {
     pub fields: Map<String, Value>,
     /// Its zone, where it has one that is known.
     pub tz: Option<Tz>,
+    /// Variants that sticky splits chose, by workflow number and step id; loaded where a workflow has any.
+    choices: BTreeMap<i32, BTreeMap<String, String>>,
 }
 
 impl Contact {
@@ -43,6 +45,7 @@ impl Contact {
             exists: true,
             fields,
             tz,
+            choices: BTreeMap::new(),
         }
     }
 
@@ -59,6 +62,19 @@ impl Contact {
             exists: false,
             ..Self::unread(id)
         }
+    }
+
+    /// The variant that a sticky split of a workflow has for it.
+    #[must_use]
+    pub fn chosen(&self, workflow: i32, step: &str) -> Option<&str> {
+        Some(self.choices.get(&workflow)?.get(step)?)
+    }
+
+    /// Keeps what a sticky split of a workflow chose for it; true: that is news.
+    pub fn remember(&mut self, workflow: i32, step: &str, variant: &str) -> bool {
+        let of = self.choices.entry(workflow).or_default();
+        let before = of.insert(step.to_owned(), variant.to_owned());
+        before.is_none_or(|before| before != variant)
     }
 
     /// Its tags.

@@ -68,6 +68,8 @@ pub struct Program {
     pub key: Option<Template>,
     /// Variables every execution starts with.
     pub variables: Map<String, Value>,
+    /// Some step keeps what it chose for a contact.
+    pub sticky: bool,
     pub(super) rules: Rules,
     pub(super) reads: Reads,
     pub(super) trigger_reads: Reads,

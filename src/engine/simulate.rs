@@ -14,13 +14,14 @@ use super::{contact::Contact, interests::Interests, program::Program, suppressio
 use crate::model::{
     execution::{Execution, Instant},
     ids,
-    transition::{Cause, Event, Input, Reply},
+    transition::{Cause, Command, Enroll, Event, Input, Reply},
 };
 
 mod advancing;
 mod changes;
 mod enrolling;
 mod input;
+mod others;
 #[cfg(test)]
 mod tests;
 
@@ -94,6 +95,8 @@ pub struct Simulation<'p, S> {
     due: BinaryHeap<Reverse<(Instant, u64, usize)>>,
     order: u64,
     jobs: VecDeque<Job>,
+    /// Executions whose end a step waits for: whose, and what it asked.
+    awaited: HashMap<usize, (usize, Enroll)>,
     /// Event types that somebody listens to.
     heard: HashSet<String>,
     /// Starts that count towards the limit of a whole workflow, oldest first, by position of the program.
@@ -120,6 +123,9 @@ struct Run {
 enum Job {
     Event(Box<Event>),
     Reply(usize, Reply),
+    /// An execution that another one has enrolled begins.
+    Begin(usize),
+    Command(usize, Command),
 }
 
 impl<'p, S: FnMut(Row)> Simulation<'p, S> {
@@ -163,6 +169,7 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
             due: BinaryHeap::new(),
             order: 0,
             jobs: VecDeque::new(),
+            awaited: HashMap::new(),
             heard,
             counted: HashMap::new(),
             now: options.from.unwrap_or_default(),
@@ -202,6 +209,8 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
                 match job {
                     Job::Event(event) => self.take_in(&event),
                     Job::Reply(run, reply) => self.advance(run, &Input::Reply(reply)),
+                    Job::Begin(run) => self.advance(run, &Input::Time),
+                    Job::Command(run, command) => self.advance(run, &Input::Command(command)),
                 }
             }
         }
@@ -232,7 +241,9 @@ impl<'p, S: FnMut(Row)> Simulation<'p, S> {
             }
             whose.contact.name_in_full();
             let id = whose.contact.id;
-            self.tell_changes(id, &before, None);
+            if !line.told {
+                self.tell_changes(id, &before, None);
+            }
         }
         self.jobs.push_back(Job::Event(Box::new(event)));
     }

@@ -32,7 +32,10 @@ impl Machine<'_> {
             workflow: &self.program.workflow,
             step: &step.id,
             visit: self.state.visits.get(&index).copied().unwrap_or(1),
-            chosen: self.state.choices.get(&step.id).map(String::as_str),
+            chosen: match self.state.choices.get(&step.id) {
+                Some(variant) => Some(variant),
+                None => self.contact.chosen(self.program.numbers.workflow, &step.id),
+            },
         })
     }
 
@@ -85,30 +88,20 @@ impl Machine<'_> {
                 result,
             } => {
                 if let Some(variant) = variant {
-                    self.state.choices.insert(step.id.clone(), variant);
+                    self.remember(step, variant);
                 }
                 let seq = self.complete(at, index, step, result);
                 self.go(at, &steps, seq);
             }
             Outcome::Park { kind, until, limit } => {
-                let limit = limit_of(step, limit, self.now);
-                let mut result = Map::new();
-                for (name, time) in [("until", until), ("limit", limit)] {
-                    if let Some(time) = time {
-                        result.insert(name.into(), json!(time));
-                    }
-                }
-                let seq = self.log(as_step(index), EntryKind::Waiting, Value::Object(result));
-                self.park(
-                    at,
-                    Park {
-                        kind,
-                        seq,
-                        since: self.now,
-                        until,
-                        limit,
-                    },
-                );
+                self.stand_still(at, step, (kind, until, limit), Map::new());
+            }
+            Outcome::Review { detail } => {
+                let detail = match detail {
+                    Value::Object(detail) => detail,
+                    _ => Map::new(),
+                };
+                self.stand_still(at, step, (ParkKind::Review, None, None), detail);
             }
             Outcome::Send { request, timeout } => {
                 let seq = self.log(as_step(index), EntryKind::Dispatched, Value::Null);
@@ -130,6 +123,8 @@ impl Machine<'_> {
                     retry: step.retry_json.clone(),
                 }));
             }
+            Outcome::Enroll(asked) => self.enroll(at, index, step, *asked),
+            Outcome::Remove(removal) => self.remove(at, index, step, *removal),
             Outcome::Finish { reason } => {
                 let result = reason
                     .as_ref()
@@ -142,6 +137,46 @@ impl Machine<'_> {
             }
             Outcome::Fail(failure) => self.fail(at, index, step, failure),
         }
+    }
+
+    /// Parks the branch. A step's `timeout` ends every wait that does not end earlier by itself.
+    fn stand_still(
+        &mut self,
+        at: usize,
+        step: &StepProgram,
+        (kind, until, own): (ParkKind, Option<Instant>, Option<Instant>),
+        mut result: Map<String, Value>,
+    ) {
+        let limit = limit_of(step, own, self.now);
+        for (name, time) in [("until", until), ("limit", limit)] {
+            if let Some(time) = time {
+                result.insert(name.into(), json!(time));
+            }
+        }
+        let index = as_step(self.state.branches[at].step);
+        let seq = self.log(index, EntryKind::Waiting, Value::Object(result));
+        self.park(
+            at,
+            Park {
+                kind,
+                seq,
+                since: self.now,
+                until,
+                limit,
+            },
+        );
+    }
+
+    /// Keeps what a sticky split chose: for this execution, and for all that come after it.
+    fn remember(&mut self, step: &StepProgram, variant: String) {
+        let workflow = self.program.numbers.workflow;
+        if self.contact.remember(workflow, &step.id, &variant) {
+            self.effects.push(Effect::Remember {
+                step: step.id.clone(),
+                variant: variant.clone(),
+            });
+        }
+        self.state.choices.insert(step.id.clone(), variant);
     }
 
     pub(super) fn park(&mut self, at: usize, mut park: Park) {

@@ -20,9 +20,16 @@ impl Machine<'_> {
     pub(super) fn settle(&mut self, reply: &Reply) -> Option<()> {
         let at = self.state.branches.iter().position(|branch| {
             let park = branch.park.as_ref();
-            park.is_some_and(|park| park.kind == ParkKind::Reply && park.seq == reply.seq)
+            park.is_some_and(|park| {
+                let answered = matches!(park.kind, ParkKind::Reply | ParkKind::Workflow);
+                answered && park.seq == reply.seq
+            })
         })?;
-        let index = self.state.branches[at].step;
+        let Branch {
+            step: index, park, ..
+        } = &self.state.branches[at];
+        let of_workflow = park.as_ref().map(|park| park.kind) == Some(ParkKind::Workflow);
+        let index = *index;
         let program = self.program;
         let step = program.step(index)?;
         let error = || {
@@ -51,6 +58,9 @@ impl Machine<'_> {
                     step.on_unknown.as_deref().unwrap_or(&step.on_success),
                     seq,
                 );
+            }
+            ReplyOutcome::Failed if of_workflow => {
+                self.child_failed(at, index, step, reply);
             }
             ReplyOutcome::Failed => {
                 let message = reply
@@ -167,6 +177,11 @@ impl Machine<'_> {
                 let seq = self.complete(at, index, step, result);
                 let next = step.on_timeout.as_deref().filter(|_| timed_out);
                 self.go(at, next.unwrap_or(&step.on_success), seq);
+                self.dirty = true;
+            }
+            Waking::Choose { steps, result } => {
+                let seq = self.complete(at, index, step, result);
+                self.go(at, &steps, seq);
                 self.dirty = true;
             }
             Waking::Fail(failure) => self.fail(at, index, step, failure),

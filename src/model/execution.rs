@@ -230,12 +230,18 @@ pub enum ParkKind {
     /// The answer to an outbox row.
     #[serde(rename = "o")]
     Reply,
+    /// An operator's decision.
+    #[serde(rename = "v")]
+    Review,
     /// The other branches of its fork (it stands at the join step).
     #[serde(rename = "j")]
     Join,
     /// The next try of a database step that failed.
     #[serde(rename = "r")]
     Retry,
+    /// Another workflow of the contact: what became of the enrolment, or its end.
+    #[serde(rename = "w")]
+    Workflow,
 }
 
 /// One visit of a fork: the branches it made and what has become of them.
@@ -264,4 +270,30 @@ fn is_false(b: &bool) -> bool {
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    #[test]
+    fn a_status_has_a_number_and_a_word() {
+        let rows = [
+            (0, "ready", false),
+            (1, "waiting", false),
+            (2, "dispatching", false),
+            (3, "paused", false),
+            (4, "completed", true),
+            (5, "exited", true),
+            (6, "cancelled", true),
+            (7, "failed", true),
+        ];
+        for (code, word, is_final) in rows {
+            let status = Status::from_code(code).unwrap();
+            assert_eq!(status.code(), code);
+            assert_eq!((status.as_str(), status.is_final()), (word, is_final));
+        }
+        assert_eq!(Status::from_code(8), None);
+        assert_eq!(Status::from_code(-1), None);
+    }
 }

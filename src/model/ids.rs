@@ -114,6 +114,24 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_follows_from_the_tenant_and_the_last_eight_bytes() {
+        let rows = [
+            (0, 0u128, 0i64),
+            (0, 17, 17),
+            (1, 0, 31i64.pow(8)),
+            (3, 0x0105, 3 * 31i64.pow(8) + 31 + 5),
+            (3, 7 << 64 | 0x0105, 3 * 31i64.pow(8) + 31 + 5), // the first eight do not count
+        ];
+        for (tenant, contact, mix) in rows {
+            let expected = mix % 1_000_003 % 1_024;
+            let bucket = bucket_of(tenant, Uuid::from_u128(contact));
+            assert_eq!(i64::from(bucket), expected, "{tenant} {contact}");
+        }
+        assert_eq!(home_bucket(3), bucket_of(3, Uuid::nil()));
+        assert_ne!(home_bucket(3), home_bucket(4));
+    }
+
+    #[test]
     fn any_key_names_a_contact() {
         let own = Uuid::from_u128(7);
         assert_eq!(contact_id(&own.to_string()), own);

@@ -2,6 +2,8 @@
 
 /// Longest word that is compared; a longer one has no neighbour worth naming.
 const MAX_WORD: usize = 64;
+/// Words of one text that [`Neighbours`] looks for: as many as findings are kept.
+const MOST_HINTS: u32 = 100;
 
 /// The candidate closest to `word`, if one is close enough to be what was meant.
 ///
@@ -32,6 +34,33 @@ pub fn did_you_mean<'c>(
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<String> {
     nearest(word, candidates).map(|near| format!("did you mean \"{near}\"?"))
+}
+
+/// Candidates that are compared with many words: a text full of unknown names costs no more than a few.
+#[derive(Debug)]
+pub struct Neighbours {
+    left: std::cell::Cell<u32>,
+}
+
+impl Default for Neighbours {
+    fn default() -> Self {
+        Self {
+            left: std::cell::Cell::new(MOST_HINTS),
+        }
+    }
+}
+
+impl Neighbours {
+    /// As [`did_you_mean`], for the first 100 words; none after that.
+    pub fn did_you_mean<'c>(
+        &self,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Option<String> {
+        let left = self.left.get().checked_sub(1)?;
+        self.left.set(left);
+        did_you_mean(word, candidates)
+    }
 }
 
 fn folded(word: &str) -> Option<Vec<char>> {
@@ -97,5 +126,8 @@ mod tests {
             assert_eq!(nearest(word, known), want, "{word}");
         }
         assert_eq!(nearest(&"x".repeat(100_000), known), None);
+        let neighbours = Neighbours::default();
+        let hints = (0..300).filter_map(|_| neighbours.did_you_mean("evnt", known));
+        assert_eq!(hints.count(), 100);
     }
 }

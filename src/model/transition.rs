@@ -112,6 +112,17 @@ pub enum ReplyOutcome {
 pub enum Command {
     /// The parked waits are over now.
     SkipWait,
+    /// Somebody has looked at what a `manual_review` asks.
+    Review {
+        /// Step id; none: every review of the execution that is open.
+        #[serde(default)]
+        step: Option<String>,
+        /// Whether it may go on; else it is rejected.
+        approve: bool,
+        /// What the reviewer says to it.
+        #[serde(default)]
+        note: Option<String>,
+    },
     /// Stand on this step instead (all branches end).
     Move {
         /// Step id.
@@ -121,6 +132,11 @@ pub enum Command {
     Retry {
         /// Step id; none: where it failed.
         step: Option<String>,
+    },
+    /// End: another execution's step asked for it while this one was held.
+    Remove {
+        /// Kept with the execution.
+        reason: String,
     },
 }
 
@@ -269,12 +285,68 @@ pub enum Effect {
     Send(Send),
     /// A write to the contact's rows in this database.
     Crm(CrmWrite),
+    /// What a sticky split chose for the contact, to be honoured by later executions and versions.
+    Remember {
+        /// Id of the split.
+        step: String,
+        /// Id of the variant.
+        variant: String,
+    },
     /// The open outbox rows of this execution are moot: pending ones, and claimed ones under hold or
     /// reconcile, are cancelled. Given with every final status, and at `any` joins.
     CancelSends {
         /// The `seq` of the rows that are moot.
         seqs: Vec<i32>,
     },
+    /// Another workflow for the contact.
+    Enroll(Box<Enroll>),
+    /// Other executions of the contact end.
+    Remove(Box<Removal>),
+}
+
+/// An enrolment that a step asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enroll {
+    /// The history entry that asked for it: what became of it goes there as a [`Reply`].
+    pub seq: i32,
+    /// The workflow's id.
+    pub workflow: String,
+    /// The enrollment key; none: the workflow's own rule.
+    pub key: Option<String>,
+    /// Kept with the new execution: `event.data`, and `event.parent`.
+    pub envelope: Value,
+    /// What the new execution's id derives from, beside workflow, contact and key.
+    pub source: Uuid,
+    /// The time in its id.
+    pub at: Instant,
+    /// Length of the chain of causes.
+    pub depth: u32,
+    /// The step waits for the end.
+    pub waits: bool,
+    /// Variables that it takes over then.
+    pub outputs: Vec<String>,
+}
+
+/// Executions of the contact that a step ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Removal {
+    /// Ids of their workflows; none: every one.
+    pub only: Option<Vec<String>>,
+    /// Ids of workflows that are left alone.
+    pub except: Vec<String>,
+    /// Kept with the executions.
+    pub reason: String,
+    /// The execution itself ends too, where it is among them.
+    pub include_self: bool,
+}
+
+impl Removal {
+    /// Whether executions of this workflow are among them.
+    #[must_use]
+    pub fn names(&self, workflow: &str) -> bool {
+        let is = |id: &String| id == workflow;
+        self.only.as_ref().is_none_or(|only| only.iter().any(is)) && !self.except.iter().any(is)
+    }
 }
 
 /// An outbox row to be.

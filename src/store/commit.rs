@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, StoreResult, contacts, contacts::Delta, sql, storable};
+use super::{StoreError, StoreResult, choices, contacts, contacts::Delta, others, sql, storable};
 use crate::{
     faults::{self, FailPoint},
     model::{
@@ -47,7 +47,7 @@ impl Settled {
             .any(|effect| matches!(effect, Effect::Crm(_)))
     }
 
-    fn id(&self) -> (i16, Uuid) {
+    pub(super) fn id(&self) -> (i16, Uuid) {
         (self.execution.bucket, self.execution.id)
     }
 
@@ -158,6 +158,7 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
     update_runs(connection, &going).await?;
     faults::at(FailPoint::CommitRuns).await?;
     finish_runs(connection, &ended).await?;
+    others::tell_parents(connection, &ended).await?;
     faults::at(FailPoint::CommitFinished).await?;
     insert_bursts(connection, &batch).await?;
     faults::at(FailPoint::CommitHistory).await?;
@@ -165,6 +166,7 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
     faults::at(FailPoint::CommitCancelled).await?;
     insert_sends(connection, &batch).await?;
     faults::at(FailPoint::CommitSends).await?;
+    choices::keep(connection, &batch).await?;
     insert_refusals(connection, &batch).await
 }
 

@@ -110,6 +110,42 @@ pub async fn load(
     Ok(found)
 }
 
+/// Ids of a tenant's contacts after `after`, in order, at most `limit`.
+///
+/// # Errors
+/// Of the database.
+pub async fn page(
+    connection: &mut PgConnection,
+    tenant: &str,
+    after: Uuid,
+    limit: i64,
+) -> StoreResult<Vec<Uuid>> {
+    Ok(sqlx::query_scalar(sql!("contact_page"))
+        .bind(tenant)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(connection)
+        .await?)
+}
+
+/// Names of custom fields: those of the first `sample` contacts, and those of `asked` that any contact has.
+///
+/// # Errors
+/// Of the database.
+pub async fn field_names(
+    connection: &mut PgConnection,
+    tenant: &str,
+    asked: &[&str],
+    sample: i64,
+) -> StoreResult<Vec<String>> {
+    Ok(sqlx::query_scalar(sql!("contact_field_names"))
+        .bind(tenant)
+        .bind(asked)
+        .bind(sample)
+        .fetch_all(connection)
+        .await?)
+}
+
 /// What one contact is to be written, over all steps of a batch: deltas, never a whole row.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Delta {

@@ -3,6 +3,8 @@
 //! One file per table family, each function over one `.sql` file of `sql/queries/`. Functions take a
 //! connection, so that the caller decides what is one transaction.
 
+pub mod backtest;
+pub mod choices;
 pub mod clock;
 pub mod commit;
 pub mod contacts;
@@ -16,6 +18,7 @@ pub mod install;
 pub mod intake;
 pub mod limits;
 pub mod operate;
+pub mod others;
 pub mod outbox;
 pub mod overview;
 pub mod partitions;

@@ -132,6 +132,15 @@ pub enum Order {
     Resume,
     /// Its waits are over.
     SkipWait,
+    /// What its manual review asks is decided.
+    Review {
+        /// Step id; none: every open review.
+        step: Option<String>,
+        /// It may go on; else it is rejected.
+        approve: bool,
+        /// What the reviewer says to it.
+        note: Option<String>,
+    },
     /// Try the failed step, or the one named, again.
     Retry {
         /// Step id.
@@ -157,6 +166,7 @@ impl Order {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::SkipWait => "skip-wait",
+            Self::Review { .. } => "review",
             Self::Retry { .. } => "retry",
             Self::Move { .. } => "move",
         }
@@ -174,6 +184,15 @@ pub async fn order(connection: &mut PgConnection, id: Uuid, order: &Order) -> St
             .bind(reason),
         Order::Pause => sqlx::query_scalar(sql!("order_pause")).bind(id),
         Order::Resume => sqlx::query_scalar(sql!("order_resume")).bind(id),
+        Order::Review {
+            step,
+            approve,
+            note,
+        } => sqlx::query_scalar(sql!("order_review"))
+            .bind(id)
+            .bind(step)
+            .bind(if *approve { "approved" } else { "rejected" })
+            .bind(note),
         Order::SkipWait => sqlx::query_scalar(sql!("order_skip_wait")).bind(id),
         Order::Retry { step, force } => sqlx::query_scalar(sql!("order_retry"))
             .bind(id)

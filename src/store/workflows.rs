@@ -4,8 +4,11 @@ use serde_json::Value;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
 pub use super::rules::stored_span;
-use super::{StoreResult, rules, sql, storable};
-use crate::{engine::program::Program, model::execution::Instant};
+use super::{StoreError, StoreResult, rules, sql, storable};
+use crate::{
+    engine::program::Program,
+    model::{execution::Instant, workflow::Definition},
+};
 
 /// A workflow as the tables have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,6 +214,39 @@ async fn write_triggers(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Published definitions of the tenant's active workflows; those that this binary cannot read are left out.
+///
+/// # Errors
+/// Of the database.
+pub async fn active(connection: &mut PgConnection, tenant: i32) -> StoreResult<Vec<Definition>> {
+    let stored: Vec<Value> = sqlx::query_scalar(sql!("active_definitions"))
+        .bind(tenant)
+        .fetch_all(connection)
+        .await?;
+    let read = stored.into_iter().map(serde_json::from_value);
+    Ok(read.filter_map(Result::ok).collect())
+}
+
+/// The definition of one version.
+///
+/// # Errors
+/// Of the database; one that this binary cannot read.
+pub async fn definition(
+    connection: &mut PgConnection,
+    (workflow, version): (i32, i32),
+) -> StoreResult<Definition> {
+    let row = sqlx::query(sql!("load_versions"))
+        .bind([workflow])
+        .bind([version])
+        .fetch_one(connection)
+        .await?;
+    serde_json::from_value(row.try_get(2)?).map_err(|error| StoreError::Definition {
+        workflow,
+        version,
+        why: error.to_string(),
+    })
 }
 
 /// Live executions by version and step.

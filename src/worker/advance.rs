@@ -28,10 +28,11 @@ use crate::{
         transition::{Admission, Effect, Entry, EntryKind, Input, Transition},
     },
     store::{
-        StoreResult,
+        StoreResult, choices,
         commit::{self, Settled},
         contacts::{self, Wanted},
         executions::Claimed,
+        others,
         programs::{self, Version},
         rules::{self, Standing},
     },
@@ -91,7 +92,23 @@ impl<'a> Stage<'a> {
                 wanted.add(program.trigger_reads());
             }
         }
-        let contacts = load_contacts(shared, connection, &wanted, people).await?;
+        let people: Vec<(i32, Uuid)> = people.into_iter().collect();
+        let mut contacts =
+            load_contacts(shared, connection, &wanted, people.iter().copied()).await?;
+        let sticky = |(version, program): (&Version, &Arc<Program>)| {
+            (program.sticky && running.contains(version)).then_some(version.0)
+        };
+        let sticky: Vec<i32> = programs.programs.iter().filter_map(sticky).collect();
+        if !sticky.is_empty() {
+            for (tenant, id, workflow, step, variant) in
+                choices::load(connection, &people, &sticky).await?
+            {
+                let contact = contacts
+                    .entry((tenant, id))
+                    .or_insert_with(|| Contact::unread(id));
+                contact.remember(workflow, &step, &variant);
+            }
+        }
         Ok(Stage {
             shared,
             programs,
@@ -261,8 +278,13 @@ impl<'a> Stage<'a> {
             held,
             ..Left::default()
         };
+        for (tenant, contact) in others::enroll(connection, &self.settled).await? {
+            self.forget_contact(tenant, contact);
+            left.held.insert((tenant, contact));
+        }
+        let removals = others::removals(&self.settled);
         for one in &self.settled {
-            left.ready |= one.transition.status == Status::Ready;
+            left.ready |= one.transition.status == Status::Ready || others::leaves_word(one);
             for effect in &one.transition.effects {
                 left.sends |= matches!(effect, Effect::Send(_));
                 left.events |= matches!(effect, Effect::Crm(_));
@@ -270,6 +292,7 @@ impl<'a> Stage<'a> {
         }
         rooms::write(connection, &self.rooms, &self.settled).await?;
         commit::commit(connection, self.settled).await?;
+        left.ready |= others::remove(connection, &removals).await?;
         Ok(left)
     }
 }

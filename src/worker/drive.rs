@@ -69,6 +69,7 @@ impl Driver {
             // Each looks after the ones before it: when all were idle in one pass, only a lost lease is left.
             if rounds.iter().all(|r| *r == Round::Idle)
                 && janitor::run_once(&self.shared, &scope).await? == Round::Idle
+                && janitor::sweep(&self.shared, &scope).await? == Round::Idle
             {
                 break;
             }

@@ -1,5 +1,7 @@
 //! The janitor: expired leases, partitions ahead. By whichever worker claims the rows.
 
+use uuid::Uuid;
+
 use super::{
     Round, Shared, dispatch,
     settle::{Settlement, settle_expired},
@@ -11,6 +13,7 @@ use crate::{
     store::{
         Scope, StoreResult, clock,
         error::Remedy,
+        others,
         outbox::{self, Again, Ended, Finished},
         partitions,
     },
@@ -111,6 +114,42 @@ async fn reap(shared: &Shared, scope: &Scope, apart: bool) -> StoreResult<Round>
     } else {
         Round::Worked
     })
+}
+
+/// Executions whose end somebody waits for and was not told of, whatever the reason: told now. The whole table, a
+/// page a transaction.
+///
+/// # Errors
+/// Of the database.
+pub async fn sweep(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
+    let mut connection = shared.pool.acquire().await?;
+    let (mut from, mut told) = (None, 0);
+    loop {
+        let page = others::awaited(&mut connection, scope, from, BATCH).await?;
+        let ended: Vec<Uuid> = page
+            .iter()
+            .filter(|one| !one.live)
+            .map(|one| one.child)
+            .collect();
+        if !ended.is_empty() {
+            let database_now = clock::database_now(&mut connection).await?;
+            let now = scope.now().unwrap_or(database_now);
+            told += others::wake_parents(&mut connection, &ended, now).await?;
+        }
+        match page.last() {
+            Some(last) if page.len() >= BATCH.unsigned_abs() as usize => {
+                from = Some((last.bucket, last.child));
+            }
+            _ => break,
+        }
+    }
+    if told == 0 {
+        return Ok(Round::Idle);
+    }
+    tracing::warn!(told, "executions waited for an end that had come");
+    shared.bells.run.notify_one();
+    shared.bells.outside.notify_one();
+    Ok(Round::Worked)
 }
 
 /// Partitions for the days ahead; twice without harm.

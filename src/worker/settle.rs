@@ -229,6 +229,46 @@ mod tests {
         }
     }
 
+    /// retryConfig -> milliseconds between the tries of an outside step, up to the last.
+    #[test]
+    fn how_long_each_backoff_waits() {
+        let table: [(Option<Value>, &[u64]); 6] = [
+            (None, &[1_000, 2_000, 4_000, 8_000]),
+            (
+                Some(json!({"maxAttempts": 4, "backoffStrategy": "FIXED"})),
+                &[1_000, 1_000, 1_000],
+            ),
+            (
+                Some(json!({"maxAttempts": 4, "backoffStrategy": "LINEAR"})),
+                &[1_000, 2_000, 3_000],
+            ),
+            (
+                Some(
+                    json!({"maxAttempts": 5, "retryDelay": {"initial": 500, "max": 3_000, "multiplier": 3}}),
+                ),
+                &[500, 1_500, 3_000, 3_000],
+            ),
+            (Some(json!({"maxAttempts": 1})), &[]),
+            (Some(json!({"enabled": false, "maxAttempts": 9})), &[]),
+        ];
+        for (retry, wanted) in table {
+            let reply = Reply::failed(Verdict::Retryable, "http_503", "busy");
+            let mut waits = Vec::new();
+            for attempt in 1..=9 {
+                let row = claim(Policy::Hold, attempt, 0, retry.clone());
+                match settle(&row, &reply, now()) {
+                    Settlement::Again { after, .. } => waits.push(after),
+                    ended => {
+                        assert_eq!(ended, Settlement::End(Ended::Failed), "{retry:?}");
+                        break;
+                    }
+                }
+            }
+            let wanted: Vec<Duration> = wanted.iter().copied().map(Duration::from_millis).collect();
+            assert_eq!(waits, wanted, "{retry:?}");
+        }
+    }
+
     #[test]
     fn a_provider_that_asks_for_time_gets_it() {
         let mut reply = Reply::failed(Verdict::Retryable, "http_429", "slow down");

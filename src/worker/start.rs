@@ -144,6 +144,7 @@ impl Worker {
                 Role::Janitor => {
                     loops.spawn(janitor_loop(shared.clone(), everyone.clone(), end.clone()));
                     loops.spawn(partition_loop(shared.clone(), end.clone()));
+                    loops.spawn(sweep_loop(shared.clone(), everyone.clone(), end.clone()));
                 }
             }
         }
@@ -243,6 +244,20 @@ async fn janitor_loop(shared: Shared, everyone: Everyone, end: CancellationToken
     loop {
         let round = match everyone.scope().await {
             Ok(scope) => janitor::run_once(&shared, &scope).await,
+            Err(error) => Err(error),
+        };
+        if !pace.wait(&round, &quiet, &end).await {
+            return;
+        }
+    }
+}
+
+async fn sweep_loop(shared: Shared, everyone: Everyone, end: CancellationToken) {
+    let mut pace = Pace::new("sweep", Duration::from_secs(30));
+    let quiet = tokio::sync::Notify::new();
+    loop {
+        let round = match everyone.scope().await {
+            Ok(scope) => janitor::sweep(&shared, &scope).await,
             Err(error) => Err(error),
         };
         if !pace.wait(&round, &quiet, &end).await {

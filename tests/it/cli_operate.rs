@@ -56,6 +56,21 @@ async fn a_contact_is_enrolled_looked_at_and_told_what_to_do() {
     );
     let (code, errors) = shell.refused(&["executions", "skip-wait", id]);
     assert!(code == 1 && errors.contains("not waiting"), "{errors}");
+    let (code, errors) = shell.refused(&["executions", "review", id, "--approve"]);
+    assert!(code == 1 && errors.contains("no open review"), "{errors}");
+    let undecided = ["executions", "review", id];
+    assert_eq!(shell.refused(&undecided).0, 2, "approved or rejected");
+    let both = ["executions", "review", id, "--approve", "--reject"];
+    assert_eq!(shell.refused(&both).0, 2);
+    let many = [
+        "executions",
+        "review",
+        "--workflow",
+        WORKFLOW,
+        "--reject",
+        "--dry-run",
+    ];
+    assert_eq!(shell.json(&many)["matched"], json!(0), "nobody waits");
     assert_eq!(
         shell.json(&["executions", "cancel", id, "--reason", "test"])["status"],
         json!("cancelled")

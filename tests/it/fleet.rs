@@ -78,7 +78,9 @@ impl Process {
         (self.0.wait().unwrap(), begun.elapsed())
     }
 
+    #[cfg(feature = "failpoints")]
     /// Waits until it has ended by itself.
+    #[cfg(feature = "failpoints")]
     pub async fn ends(&mut self) -> ExitStatus {
         let mut look = tokio::time::interval(Duration::from_millis(10));
         let begun = Instant::now();

@@ -3,6 +3,8 @@
 
 mod support;
 
+mod backtest;
+mod branching;
 mod cancelled;
 mod chaos;
 mod checker;
@@ -12,16 +14,21 @@ mod cli_serve;
 mod definitions;
 mod demo;
 mod docs;
+mod doubts;
 mod enrolment;
 #[cfg(feature = "failpoints")]
 mod faults;
 mod fleet;
+mod fuzz;
 mod isolation;
 mod journey;
+mod limits;
 mod locks;
+mod others;
 mod outage;
 mod parity;
 mod plans;
+mod population;
 mod private_pg;
 mod queries;
 mod refusals;

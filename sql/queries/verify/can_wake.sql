@@ -1,5 +1,5 @@
 -- Nobody is forgotten: who is ready has a time (or a paused workflow), who waits for an answer has an outbox row or the
--- answer itself, and who waits for a time has one.
+-- answer itself, who waits for another workflow is in awaited or has word, and who waits for a time has one.
 -- used by: app/verify.rs
 -- locks:   none
 -- index:   sends_execution, wakes_pk
@@ -15,6 +15,14 @@ select count(*)
              where b -> 'p' ->> 'k' = 'o'
                and not exists (select 1 from waypost.sends s
                                 where s.execution_id = r.id and s.seq = (b -> 'p' ->> 's')::int)
+               and not exists (select 1 from waypost.wakes k
+                                where k.bucket = r.bucket and k.execution_id = r.id and k.kind = 0
+                                  and k.seq = (b -> 'p' ->> 's')::int))
+       or exists (
+            select 1 from jsonb_array_elements(r.state -> 'b') b
+             where b -> 'p' ->> 'k' = 'w'
+               and not exists (select 1 from waypost.awaited a
+                                where a.bucket = r.bucket and a.parent_id = r.id and a.seq = (b -> 'p' ->> 's')::int)
                and not exists (select 1 from waypost.wakes k
                                 where k.bucket = r.bucket and k.execution_id = r.id and k.kind = 0
                                   and k.seq = (b -> 'p' ->> 's')::int))

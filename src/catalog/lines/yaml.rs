@@ -28,6 +28,8 @@ pub struct Yaml {
 pub struct YamlError {
     /// Where.
     pub place: Place,
+    /// JSON path of a value that is nested too deep; else empty.
+    pub path: String,
     /// What is wrong.
     pub message: String,
     /// True: it is no mistake of spelling, but more than is read.
@@ -38,6 +40,7 @@ impl YamlError {
     fn new(place: Place, message: impl Into<String>) -> Self {
         Self {
             place,
+            path: String::new(),
             message: message.into(),
             too_much: false,
         }
@@ -46,6 +49,7 @@ impl YamlError {
     fn too_much(place: Place, message: impl Into<String>) -> Self {
         Self {
             place,
+            path: String::new(),
             message: message.into(),
             too_much: true,
         }
@@ -131,10 +135,11 @@ impl<'t> Reader<'t> {
         let before = self.values;
         self.count(1, place)?;
         if self.path.len() > DEEPEST {
-            return Err(YamlError::too_much(
-                place,
-                "the document is nested too deep",
-            ));
+            let path = self.path.concat();
+            return Err(YamlError {
+                path: path.strip_prefix('.').unwrap_or(&path).to_owned(),
+                ..YamlError::too_much(place, "the document is nested too deep")
+            });
         }
         let (anchor, value, inside) = match event {
             Event::Scalar(text, style, anchor, tag) => {

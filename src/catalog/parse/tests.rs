@@ -47,14 +47,29 @@ fn a_finding_reads_as_one_line() {
 fn every_problem_is_named_at_its_place() {
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
     let deeper = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+    let beyond = format!("1 too_deep {} -", "[0]".repeat(64));
+    let groups = format!(
+        "{{\"executeIf\": {}{{}}{}}}",
+        "{\"conditions\": [".repeat(64),
+        "]}".repeat(64)
+    );
+    let groups_in_yaml = format!("# the same\n{groups}");
+    // A long path is cut where it is printed.
+    let path = format!("executeIf{}.conditio...", ".conditions[0]".repeat(13));
+    let (beyond_groups, second_line) = (
+        format!("1 too_deep {path} -"),
+        format!("2 too_deep {path} -"),
+    );
     let rows: &[(&str, &[&str])] = &[
         ("{", &["1 syntax  -"]),
         ("a: [", &["2 syntax  -"]),
         ("", &["1 syntax  -"]),
         ("[]", &["1 invalid_value  -"]),
         ("{}", &["1 missing_field  -", "1 missing_field  -"]),
-        (&deep, &["1 too_deep  -"]),
-        (&deeper, &["1 too_deep  -"]),
+        (&deep, &[&beyond]),
+        (&deeper, &[&beyond]),
+        (&groups, &[&beyond_groups]),
+        (&groups_in_yaml, &[&second_line]),
         (
             "{\"id\": \"w\",\n\"id\": \"v\",\n\"actions\": []}",
             &["2 duplicate_key id keep one of the two"],

@@ -48,6 +48,22 @@ pub const TIMED_TRIGGER_PLANS_NOTHING: &str = "timed_trigger_plans_nothing";
 pub const WINDOW_WITHOUT_LIMIT: &str = "window_without_limit";
 /// The end lies before the start.
 pub const DATES_REVERSED: &str = "dates_reversed";
+/// A variable that nothing sets.
+pub const UNKNOWN_VARIABLE: &str = "unknown_variable";
+/// A result that is read before it can be there.
+pub const RESULT_NOT_THERE: &str = "result_not_there";
+/// A custom field that no contact has.
+pub const UNKNOWN_CONTACT_FIELD: &str = "unknown_contact_field";
+/// A date that has gone by.
+pub const DATE_IN_THE_PAST: &str = "date_in_the_past";
+/// A trigger that fires whenever another does.
+pub const DUPLICATE_TRIGGER: &str = "duplicate_trigger";
+/// A cycle that nobody leaves.
+pub const NO_WAY_OUT: &str = "no_way_out";
+/// Two active workflows speak to one contact at once.
+pub const OVERLAPPING_WORKFLOWS: &str = "overlapping_workflows";
+/// A goal that contacts meet now.
+pub const GOAL_MET_NOW: &str = "goal_met_now";
 
 /// Each code of the checker and of the words it compiles with one line for people.
 const CHECKING: &[(&str, &str)] = &[
@@ -136,6 +152,39 @@ const CHECKING: &[(&str, &str)] = &[
         DATES_REVERSED,
         "`endsAt` is not after `startsAt`, so nobody could ever enrol.",
     ),
+    (
+        UNKNOWN_VARIABLE,
+        "`vars.<name>` is read, and neither `variables` nor any step sets it; it would be empty.",
+    ),
+    (
+        RESULT_NOT_THERE,
+        "A step reads `steps.<id>.result` of a step that no way leads from to it; it would be empty.",
+    ),
+    (
+        UNKNOWN_CONTACT_FIELD,
+        "No contact of the tenant has this custom field, and no step sets it; said by `deploy`.",
+    ),
+    (
+        DATE_IN_THE_PAST,
+        "A date that is waited for, or the end of the workflow, has gone by already.",
+    ),
+    (
+        DUPLICATE_TRIGGER,
+        "Two triggers have the same type, config and filters, so each event fires both.",
+    ),
+    (
+        NO_WAY_OUT,
+        "A cycle with a wait has no way that leads out of it, and no goal or exit condition ends it.",
+    ),
+    (
+        OVERLAPPING_WORKFLOWS,
+        "Another active workflow starts on the same event and uses the same channel; said of the files of one \
+         `validate`, and by `deploy` of what the tenant runs.",
+    ),
+    (
+        GOAL_MET_NOW,
+        "Contacts of the tenant meet the goal right now, before they have begun; said by `deploy`, with their number.",
+    ),
 ];
 
 /// Codes that the language and the machine give while they compile.
@@ -184,10 +233,6 @@ const COMPILING: &[(&str, &str)] = &[
     (
         "unknown_action",
         "No action has this type; the hint names the nearest.",
-    ),
-    (
-        "unknown_value",
-        "The word is none of those that are known here.",
     ),
     (
         "goto_without_step",
@@ -243,88 +288,4 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
         .chain(CHECKING)
         .chain(COMPILING)
         .copied()
-}
-
-/// The page `docs/findings.md`.
-#[must_use]
-pub fn page() -> String {
-    let mut page = String::from(
-        "# Findings\n\nWhat `waypost validate` and `waypost deploy` can say about a definition. Errors refuse it, \
-         warnings never do.\nEach finding names the file, the line, the JSON path, what is wrong and, where it can, \
-         what would be right:\n\n```\nabandoned-cart.json:14: error[unknown_field] actions[0].config.waitTyp: unknown \
-         field \"waitTyp\"; did you mean waitType?\n```\n\n| code | meaning |\n|---|---|\n",
-    );
-    for (code, line) in all() {
-        page.push_str(&format!("| `{code}` | {} |\n", line.replace('|', "\\|")));
-    }
-    page
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::path::{Path, PathBuf};
-
-    use super::*;
-
-    fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                sources(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
-        }
-    }
-
-    /// Codes given as literals anywhere in the pure floors.
-    fn literals() -> BTreeSet<String> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files = Vec::new();
-        for floor in ["model", "catalog", "engine"] {
-            sources(&root.join(floor), &mut files);
-        }
-        let code = regex::Regex::new(r#"Problem::(?:error|warning)\(\s*"([a-z_]+)""#).unwrap();
-        let mut found = BTreeSet::new();
-        for file in files {
-            let text = std::fs::read_to_string(&file).unwrap();
-            let text = text
-                .split("#[cfg(test)]")
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            found.extend(code.captures_iter(&text).map(|hit| hit[1].to_owned()));
-        }
-        found
-    }
-
-    #[test]
-    fn every_code_is_in_the_table_once() {
-        let codes: Vec<_> = all().map(|(code, _)| code).collect();
-        let unique: BTreeSet<_> = codes.iter().copied().collect();
-        assert_eq!(codes.len(), unique.len(), "a code stands twice");
-        let missing: Vec<_> = literals()
-            .into_iter()
-            .filter(|code| !unique.contains(&**code))
-            .collect();
-        assert!(
-            missing.is_empty(),
-            "codes without a line in engine/check/codes.rs: {missing:?}"
-        );
-    }
-
-    #[test]
-    fn the_page_is_fresh() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/findings.md");
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&path, page()).unwrap();
-        }
-        let page_now = std::fs::read_to_string(&path).unwrap_or_default();
-        let fresh = page_now == page();
-        assert!(
-            fresh,
-            "stale: run UPDATE_DOCS=1 cargo test --lib the_page_is_fresh"
-        );
-    }
 }

@@ -96,6 +96,48 @@ impl Flow {
         found
     }
 
+    /// `[a][b]`: a way leads from `a` to `b`, over one step at least.
+    #[must_use]
+    pub fn leads(&self) -> Vec<Vec<bool>> {
+        let edges = self.edges();
+        let from = |step: usize| {
+            let mut seen = vec![false; edges.len()];
+            let mut open: Vec<usize> = edges[step].clone();
+            while let Some(step) = open.pop() {
+                if !std::mem::replace(&mut seen[step], true) {
+                    open.extend(edges[step].iter().filter(|next| !seen[**next]));
+                }
+            }
+            seen
+        };
+        (0..edges.len()).map(from).collect()
+    }
+
+    /// Cycles that a branch which has come into them never leaves, whichever way it takes: the members of
+    /// each, in order. (A step without any way on is the caller's to judge.)
+    #[must_use]
+    pub fn closed(&self) -> Vec<Vec<usize>> {
+        let leads = self.leads();
+        let mut found = Vec::new();
+        let mut told = vec![false; leads.len()];
+        for step in 0..leads.len() {
+            if !leads[step][step] || told[step] {
+                continue;
+            }
+            let within = |other: usize| leads[step][other] && leads[other][step];
+            let members: Vec<usize> = (step..leads.len()).filter(|s| within(*s)).collect();
+            members.iter().for_each(|member| told[*member] = true);
+            let stays = |way: &Way| way.arms.iter().any(|arm| within(*arm));
+            if members
+                .iter()
+                .all(|member| self.ways[*member].iter().all(stays))
+            {
+                found.push(members);
+            }
+        }
+        found
+    }
+
     /// Where branches of one fork meet without a `join`, and the joins that no fork leads to.
     #[must_use]
     pub fn forks(&self) -> (Vec<Meeting>, Vec<usize>) {
@@ -212,6 +254,22 @@ mod tests {
             &[],
         );
         assert_eq!(waits.spinning(), [vec![4]]);
+    }
+
+    #[test]
+    fn cycles_that_nobody_leaves() {
+        // 1 and 2 go round; 0 leads in.
+        let closed = flow(&[&[&[1]], &[&[2]], &[&[1]]], &[1], &[]);
+        assert_eq!(closed.closed(), [vec![1, 2]]);
+        // Of a fork one arm stays.
+        let forks = flow(&[&[&[1]], &[&[0, 2]], &[]], &[], &[]);
+        assert_eq!(forks.closed(), [vec![0, 1]]);
+        // Another way leads out, or ends.
+        for ways in [&[&[2][..]][..], &[&[][..]][..]] {
+            let left = flow(&[&[&[1]], &[&[0], ways[0]], &[]], &[], &[]);
+            assert!(left.closed().is_empty());
+        }
+        assert_eq!(closed.leads()[0], [false, true, true]);
     }
 
     /// (ways, joins, steps where branches meet unawares, joins without a fork)

@@ -1,11 +1,17 @@
 //! The checker: what is wrong with a definition that reads well.
 
+pub mod at_entry;
 pub mod codes;
 mod enrollment;
 pub mod flow;
 mod ids;
+pub mod overlap;
+#[cfg(test)]
+mod page_tests;
+mod reads;
 mod secrets;
 mod steps;
+mod texts;
 mod ways;
 
 use std::collections::BTreeSet;
@@ -14,13 +20,17 @@ use chrono_tz::Tz;
 
 use super::program::{Numbers, Program, TenantInfo};
 use crate::catalog::{finding::Findings, parse::Source};
-use crate::model::problem::Problem;
+use crate::model::{execution::Instant, problem::Problem};
 
 /// What a checker knows of the tenant; by default nothing, and what depends on it is not looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     /// Ids of the tenant's message templates.
     pub templates: Option<BTreeSet<String>>,
+    /// Names of the custom fields that its contacts have.
+    pub fields: Option<BTreeSet<String>>,
+    /// What time it is there.
+    pub now: Option<Instant>,
 }
 
 /// Everything wrong or doubtful about a definition, each finding at its place.
@@ -40,7 +50,8 @@ fn problems(source: &Source, known: &Known) -> Vec<Problem> {
     let mut found = Vec::new();
     ids::check(definition, &mut found);
     let known_steps = ways::Steps::of(definition);
-    ways::check(definition, &known_steps, &mut found);
+    let flow = known_steps.flow(definition, &mut found);
+    ways::check(definition, &flow, &mut found);
     steps::check(
         definition,
         &known_steps,
@@ -49,7 +60,14 @@ fn problems(source: &Source, known: &Known) -> Vec<Problem> {
     );
     steps::goals(definition, &mut found);
     steps::entry(definition, &mut found);
-    secrets::check(&source.value, &known_steps, &mut found);
+    if let Some(now) = known.now {
+        steps::dates(definition, now, &mut found);
+    }
+    let given = reads::Given::by(definition, &known_steps, &flow, known.fields.as_ref());
+    texts::each(&source.value, |text| {
+        secrets::check(text, &known_steps, &mut found);
+        given.check(text, &mut found);
+    });
     let tenant = TenantInfo {
         name: "default".to_owned(),
         timezone: Tz::UTC,

@@ -10,10 +10,13 @@ use crate::catalog::{
     action::Class, actions, config, finding::quoted, parse::names, trigger, triggers,
 };
 use crate::model::{
+    execution::Instant,
     problem::Problem,
     retry::RetryConfig,
+    template::is_template,
     transition::Policy,
     workflow::{Definition, GoalWord, OnAchievement, Step, Trigger},
+    zone::parse_datetime,
 };
 
 /// Actions that move money.
@@ -56,8 +59,7 @@ pub fn check(
             None if names::ACTIONS.contains(&&*step.kind) => {
                 let message = format!("this version of Waypost has no action {} yet", step.kind);
                 let at = format!("{path}.type");
-                let kinds: Vec<_> = actions::ALL.iter().map(|entry| entry.kind).collect();
-                let hint = format!("it has {}", kinds.join(", "));
+                let hint = "waypost catalog lists those that it has";
                 found.push(Problem::error(codes::UNKNOWN_ACTION, at, message).hint(hint));
             }
             None => {} // the compiler names the nearest
@@ -188,10 +190,48 @@ pub fn entry(definition: &Definition, found: &mut Vec<Problem>) {
         .map(|trigger| ("trigger".to_owned(), trigger));
     let listed = definition.triggers.iter().enumerate();
     let listed = listed.map(|(i, trigger)| (format!("triggers[{i}]"), trigger));
+    let mut earlier: Vec<(String, &Trigger)> = Vec::new();
     for (path, trigger) in single.chain(listed) {
         one_trigger(trigger, &path, found);
+        let same = |other: &Trigger| {
+            (&other.kind, &other.config, &other.filters)
+                == (&trigger.kind, &trigger.config, &trigger.filters)
+        };
+        if let Some((twin, _)) = earlier.iter().find(|(_, other)| same(other)) {
+            let message = format!("fires whenever {twin} does");
+            let hint = "take one of the two out, or give them different filters";
+            let problem = Problem::warning(codes::DUPLICATE_TRIGGER, &path, message);
+            found.push(problem.hint(hint));
+        }
+        if earlier.len() < 100 {
+            earlier.push((path, trigger));
+        }
     }
     enrollment::check(definition, found);
+}
+
+/// Dates that have gone by before anybody could wait for them.
+pub fn dates(definition: &Definition, now: Instant, found: &mut Vec<Problem>) {
+    let mut gone = |path: String, message: &str| {
+        found.push(Problem::warning(codes::DATE_IN_THE_PAST, path, message));
+    };
+    if definition.ends_at.is_some_and(|end| end <= now) {
+        gone(
+            "endsAt".to_owned(),
+            "this has gone by: nobody can enrol any more",
+        );
+    }
+    for (i, step) in definition.actions.iter().enumerate() {
+        let until = step.config.get("waitUntil").and_then(Value::as_str);
+        let later = step.config.get("after").is_some();
+        let until = until.filter(|text| step.kind == "wait" && !later && !is_template(text));
+        // West of every zone, so that it has gone by wherever the contact is.
+        let until = until.and_then(|text| parse_datetime(text.trim(), chrono_tz::Etc::GMTPlus12));
+        if until.is_some_and(|until| until <= now) {
+            let message = "this date has gone by: the wait is over at once";
+            gone(format!("actions[{i}].config.waitUntil"), message);
+        }
+    }
 }
 
 fn one_trigger(trigger: &Trigger, path: &str, found: &mut Vec<Problem>) {

@@ -40,8 +40,14 @@ fn steps() {
             json!([tag("a", json!(["a"]))]),
             &["cycle_without_wait actions[0]"],
         ),
-        (json!([tag("a", json!(["b"])), delay]), &[]),
-        (json!([tag("a", json!(["b"])), hook]), &[]),
+        (
+            json!([tag("a", json!(["b"])), delay]),
+            &["no_way_out actions[0]"],
+        ),
+        (
+            json!([tag("a", json!(["b"])), hook]),
+            &["no_way_out actions[0]"],
+        ),
         (
             json!([tag("a", json!([])), tag("b", json!([]))]),
             &["unreachable_step actions[1]"],
@@ -85,6 +91,7 @@ fn a_template_is_looked_for_where_the_tenants_are_known() {
     let steps = json!([{"id": "m", "type": "send_email", "config": {"templateId": "hallo"}}]);
     let known = Known {
         templates: Some(BTreeSet::from(["hello".to_owned()])),
+        ..Known::default()
     };
     let found = codes_of(with(steps), &known);
     assert_eq!(found, ["unknown_template actions[0].config.templateId"]);
@@ -111,6 +118,7 @@ fn the_goal_that_is_met_before_it_is_set() {
     ];
     for (conditions, want) in rows {
         let mut definition = with(json!([tag("a", json!([]))]));
+        definition["variables"] = json!({ "x": 1 });
         definition["goals"] = json!([{"id": "g", "conditions": conditions}]);
         let found = codes_of(definition, &Known::default());
         let warned = found == ["goal_may_be_true_at_entry goals[0].conditions"];
@@ -152,6 +160,121 @@ fn triggers() {
     for (trigger, want) in rows {
         let definition = json!({"id": "w", "trigger": trigger, "actions": [tag("a", json!([]))]});
         assert_eq!(codes_of(definition, &Known::default()), want, "{trigger}");
+    }
+}
+
+/// (reader, what it reads, whether steps a -> b -> c -> b let it)
+#[test]
+fn results_and_variables_that_are_not_there() {
+    let delay = json!({"id": "c", "type": "delay", "onSuccess": ["b"],
+        "config": {"duration": {"amount": 1, "unit": "days"}}});
+    let rows = [
+        (1, "{{ steps.a.result.x }}", None),
+        (0, "{{ steps.a.result.x }}", Some("result_not_there")),
+        (0, "{{ steps.b.result.x }}", Some("result_not_there")),
+        (1, "{{ steps.c.result.x }}", None),
+        (1, "{{ steps.b.result.x }}", None),
+        (1, "{{ steps.d.result.x }}", Some("unknown_step")),
+        (1, "{{ vars.total }} {{ vars.made }}", None),
+        (1, "{{ vars.other }}", Some("unknown_variable")),
+        (1, "{{ contact.custom }}", None),
+    ];
+    for (reader, text, want) in rows {
+        let mut made = json!({"id": "a", "type": "set_variable", "onSuccess": ["b"],
+            "config": {"name": "made", "value": 1}});
+        let mut note =
+            json!({"id": "b", "type": "add_tag", "config": {"tag": "x"}, "onSuccess": ["c"]});
+        match reader {
+            0 => made["config"]["value"] = json!(text),
+            _ => note["config"]["tag"] = json!(text),
+        }
+        let mut definition = with(json!([made, note, delay]));
+        definition["variables"] = json!({ "total": 0 });
+        definition["enrollmentSettings"] = json!({"exitConditions":
+            {"field": "contact.tags", "operator": "includes", "value": "x"}});
+        let found = codes_of(definition, &Known::default());
+        let codes: Vec<_> = found
+            .iter()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        assert_eq!(codes, want.into_iter().collect::<Vec<_>>(), "{text}");
+    }
+}
+
+/// (what the loop has beside its wait, whether anybody leaves)
+#[test]
+fn cycles_need_a_way_out() {
+    let looped = |settings: Value, goals: Value, list: Value| {
+        let mut definition = with(json!([
+            tag("a", json!(["b"])),
+            {"id": "b", "type": "wait", "onSuccess": ["a"], "onTimeout": list, "config": {"waitType": "until_event",
+                "event": "form.submitted", "maxWaitDuration": {"amount": 1, "unit": "days"}}},
+        ]));
+        definition["enrollmentSettings"] = settings;
+        definition["goals"] = goals;
+        codes_of(definition, &Known::default()) == ["no_way_out actions[0]"]
+    };
+    let goal = |then: &str| {
+        json!([{"id": "g", "onAchievement": then,
+        "conditions": {"field": "contact.tags", "operator": "includes", "value": "x"}}])
+    };
+    let exit =
+        json!({"exitConditions": {"field": "contact.tags", "operator": "includes", "value": "x"}});
+    assert!(looped(json!({}), json!([]), json!(["a"])));
+    assert!(looped(json!({}), goal("continue"), json!(["a"])));
+    assert!(!looped(json!({}), goal("exit"), json!(["a"])));
+    assert!(!looped(exit, json!([]), json!(["a"])));
+    assert!(!looped(json!({}), json!([]), json!([])));
+    let removing = json!({"removeOnGoalAchievement": true});
+    assert!(!looped(removing, goal("continue"), json!(["a"])));
+}
+
+/// (event and form of the other one, its action, its status, whether both may reach a contact at once)
+#[test]
+fn workflows_that_overlap() {
+    use overlap::Messaging;
+    let of = |id: &str, form: Value, kind: &str, status: &str| {
+        let definition = json!({"id": id, "status": status, "trigger": {"type": "form.submitted", "config": form},
+            "actions": [{"id": "a", "type": kind}]});
+        Messaging::of(&Source::from_value(definition, "x").unwrap().definition)
+    };
+    let own = of("own", json!({"formId": "a"}), "send_email", "active");
+    let rows = [
+        (
+            "other",
+            json!({"formId": "a"}),
+            "send_email",
+            "active",
+            true,
+        ),
+        ("other", json!({}), "send_email", "active", true),
+        (
+            "other",
+            json!({"formId": ["a", "b"]}),
+            "send_email",
+            "active",
+            true,
+        ),
+        (
+            "other",
+            json!({"formId": "b"}),
+            "send_email",
+            "active",
+            false,
+        ),
+        ("other", json!({"formId": "a"}), "send_sms", "active", false),
+        (
+            "other",
+            json!({"formId": "a"}),
+            "send_email",
+            "paused",
+            false,
+        ),
+        ("own", json!({"formId": "a"}), "send_email", "active", false),
+    ];
+    for (id, form, kind, status, want) in rows {
+        let found = own.overlap(&of(id, form.clone(), kind, status));
+        assert_eq!(found.is_some(), want, "{id} {form} {kind} {status}");
     }
 }
 

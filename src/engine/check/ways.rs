@@ -12,7 +12,7 @@ use crate::catalog::{
     finding::quoted,
 };
 use crate::model::{
-    nearest::did_you_mean,
+    nearest::Neighbours,
     problem::{Problem, join},
     workflow::{Definition, GoalWord, Join, JoinWord, OnAchievement, Step},
 };
@@ -26,6 +26,8 @@ const CHOOSERS: &[&str] = &[
     "random_path",
     "split",
 ];
+/// Actions that lead along `onSuccess` or along a list in their config.
+const ALSO: &[&str] = &["manual_review"];
 /// Config fields of these that are a list of step ids.
 const LISTS: &[&str] = &[
     "actions",
@@ -33,6 +35,7 @@ const LISTS: &[&str] = &[
     "defaultBranch",
     "falseBranch",
     "noneBranch",
+    "rejectBranch",
     "trueBranch",
 ];
 
@@ -44,6 +47,7 @@ pub struct Steps<'d> {
     /// Where each step works; none where its action does not compile.
     pub classes: Vec<Option<Class>>,
     targets: Vec<Vec<usize>>,
+    neighbours: Neighbours,
 }
 
 impl Resolve for Steps<'_> {
@@ -71,6 +75,7 @@ impl<'d> Steps<'d> {
             steps,
             classes: Vec::new(),
             targets: Vec::new(),
+            neighbours: Neighbours::default(),
         };
         let compiled = steps.iter().map(|step| {
             let action = actions::find(&step.kind).and_then(|e| (e.compile)(step, &this).ok())?;
@@ -88,16 +93,17 @@ impl<'d> Steps<'d> {
         this
     }
 
-    /// Whether a step has this id.
+    /// The number of the step with this id.
     #[must_use]
-    pub fn has(&self, id: &str) -> bool {
-        self.index.contains_key(id)
+    pub fn at(&self, id: &str) -> Option<usize> {
+        self.index.get(id).copied()
     }
 
     /// The error that an id without a step is.
     #[must_use]
     pub fn unknown(&self, id: &str, path: &str) -> Problem {
-        let near = did_you_mean(id, self.steps.iter().map(|step| &*step.id));
+        let known = self.steps.iter().map(|step| &*step.id);
+        let near = self.neighbours.did_you_mean(id, known);
         let message = format!("no step has the id {}", quoted(id));
         Problem::error(codes::UNKNOWN_STEP, path, message).maybe_hint(near)
     }
@@ -164,7 +170,7 @@ impl<'d> Steps<'d> {
             }
             lists.push((join(&path, name), ids.iter().map(|id| &**id).collect()));
         }
-        if chooses {
+        if chooses || ALSO.contains(&&*step.kind) {
             config_lists(&step.config, &join(&path, "config"), &mut lists);
         }
         let mut ways: Vec<Way> = Vec::new();
@@ -219,8 +225,7 @@ fn config_lists<'v>(value: &'v Value, path: &str, lists: &mut Vec<(String, Vec<&
 }
 
 /// What the graph says about a definition.
-pub fn check(definition: &Definition, steps: &Steps<'_>, found: &mut Vec<Problem>) {
-    let flow = steps.flow(definition, found);
+pub fn check(definition: &Definition, flow: &Flow, found: &mut Vec<Problem>) {
     let name = |step: usize| quoted(&definition.actions[step].id);
     for step in flow.unreachable() {
         let message = format!("no way from the start leads to {}", name(step));
@@ -241,6 +246,16 @@ pub fn check(definition: &Definition, steps: &Steps<'_>, found: &mut Vec<Problem
         let hint = "put a wait into the cycle, or leave it";
         found.push(Problem::error(codes::CYCLE_WITHOUT_WAIT, path, message).hint(hint));
     }
+    for members in no_way_out(definition, flow) {
+        let names: Vec<_> = members.iter().take(6).map(|step| name(*step)).collect();
+        let message = format!(
+            "nobody who comes to {} ever leaves: no way leads out, and no goal or exit condition does",
+            names.join(", ")
+        );
+        let path = format!("actions[{}]", members[0]);
+        let hint = "give one of the steps another way, or the workflow an exit condition";
+        found.push(Problem::warning(codes::NO_WAY_OUT, path, message).hint(hint));
+    }
     let (meetings, lonely) = flow.forks();
     for meeting in meetings {
         let (step, fork) = (name(meeting.step), name(meeting.fork));
@@ -258,4 +273,39 @@ pub fn check(definition: &Definition, steps: &Steps<'_>, found: &mut Vec<Problem
         let path = format!("actions[{step}].join");
         found.push(Problem::warning(codes::JOIN_WITHOUT_FORK, path, message));
     }
+}
+
+/// Cycles with a wait that nothing ever leaves.
+fn no_way_out(definition: &Definition, flow: &Flow) -> Vec<Vec<usize>> {
+    let settings = definition.enrollment_settings.as_ref();
+    let exits = |goal: &crate::model::workflow::Goal| {
+        !matches!(
+            goal.on_achievement,
+            None | Some(OnAchievement::Word(GoalWord::Continue))
+        )
+    };
+    let leaves = settings.is_some_and(|s| {
+        s.exit_conditions.is_some()
+            || (s.remove_on_goal_achievement && !definition.goals.is_empty())
+    }) || definition.goals.iter().any(exits);
+    if leaves {
+        return Vec::new();
+    }
+    let ends = |step: usize| {
+        let ways = &flow.ways[step];
+        let step = &definition.actions[step];
+        let empty = |ids: &Option<Vec<String>>| ids.as_ref().is_none_or(Vec::is_empty);
+        match &*step.kind {
+            // Whether its branches cover every case, only the action knows.
+            "if_else" | "split" => ways.len() < 2,
+            "end_workflow" => true,
+            kind if CHOOSERS.contains(&kind) => false,
+            _ => empty(&step.on_success),
+        }
+    };
+    let mut cycles = flow.closed();
+    cycles.retain(|members| {
+        members.iter().any(|step| flow.stops[*step]) && !members.iter().any(|step| ends(*step))
+    });
+    cycles
 }

@@ -2,23 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::{Job, ResultLine, Row, Run, Simulation, input};
+use super::{Job, ResultLine, Row, Run, Simulation, input, others::has_removal};
 use crate::{
     engine::{
         advance::{Burst, advance},
         limits, pauses,
     },
     model::{
-        execution::{Execution, Instant, Status},
+        execution::{Execution, Instant, Park, ParkKind, State, Status},
         ids,
-        transition::{Admission, Cause, Effect, EntryKind, Input, Reply, Send, Transition},
+        transition::{
+            Admission, Cause, Command, Effect, EntryKind, Input, Reply, ReplyOutcome, Send,
+            Transition,
+        },
     },
 };
 
 impl<S: FnMut(Row)> Simulation<'_, S> {
     /// Advances one execution and does what the store does with the transition.
     pub(super) fn advance(&mut self, at: usize, input: &Input) {
-        let Some(mut run) = self.runs.get_mut(at).and_then(Option::take) else {
+        let Some(run) = self.runs.get_mut(at).and_then(Option::take) else {
             return;
         };
         let Some(whose) = self.contacts.get(&run.ex.contact) else {
@@ -69,11 +72,18 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
                 self.jobs.push_back(Job::Reply(at, reply));
             }
         }
+        // As the store does it: while its own key is still taken.
+        let run = self.enroll_others(at, run, &step.effects);
+        let Some(mut run) = run else { return };
         let refused = matches!(step.admission, Some(Admission::Refused { .. }));
         if step.status.is_final() {
             self.ended(at, &run.ex, step.status, refused);
+            let reason = step.reason.as_deref();
+            self.tell_parent(at, run.ex.id, step.status, reason, &step.state.vars);
+            self.remove_others(&run.ex, &step.effects);
             return;
         }
+        self.review(at, &run, &step.state);
         run.ex.status = step.status;
         run.ex.due_at = step.due_at;
         run.ex.seq = step.seq;
@@ -81,7 +91,11 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         if let Some(due) = run.ex.due_at {
             self.plan(at, due);
         }
+        let ex = has_removal(&step.effects).then(|| run.ex.clone());
         self.runs[at] = Some(run);
+        if let Some(ex) = ex {
+            self.remove_others(&ex, &step.effects);
+        }
     }
 
     /// What the worker decides before and after the machine runs: a pause, and room in the whole workflow.
@@ -157,22 +171,51 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         }
     }
 
-    /// The answer of the outside: what the results say, else ok and empty.
-    pub(super) fn answer(&self, run: &Run, send: &Send) -> Reply {
+    /// The first line of the results that fits a step of an execution.
+    fn result_of(&self, run: &Run, step: u32) -> Option<&ResultLine> {
         let program = &self.programs[run.program];
-        let step = &program.step_ids()[send.step as usize];
+        let step = program.step_ids().get(step as usize);
         let contact = self.contacts.get(&run.ex.contact).map(|whose| &whose.id);
-        let fits = |line: &&ResultLine| {
-            line.workflow
-                .as_ref()
-                .is_none_or(|workflow| *workflow == program.workflow)
-                && line.step_id.as_ref().is_none_or(|id| id == step)
+        self.options.results.iter().find(|line| {
+            let workflow = line.workflow.as_ref();
+            workflow.is_none_or(|workflow| *workflow == program.workflow)
+                && line.step_id.as_ref().is_none_or(|id| Some(id) == step)
                 && line
                     .contact_id
                     .as_ref()
                     .is_none_or(|id| Some(id) == contact)
-        };
-        match self.options.results.iter().find(fits) {
+        })
+    }
+
+    /// Decides the reviews that a transition has opened, where a line names their step: `sent` approves,
+    /// `failed` rejects. Others stay open.
+    fn review(&mut self, at: usize, run: &Run, state: &State) {
+        for branch in &state.branches {
+            let opened = |park: &Park| park.kind == ParkKind::Review && park.seq >= run.ex.seq;
+            if !branch.park.as_ref().is_some_and(opened) {
+                continue;
+            }
+            let line = self.result_of(run, branch.step);
+            let Some(line) = line.filter(|line| line.step_id.is_some()) else {
+                continue;
+            };
+            let approve = match line.outcome {
+                ReplyOutcome::Sent => true,
+                ReplyOutcome::Failed => false,
+                ReplyOutcome::Unknown | ReplyOutcome::Suppressed => continue,
+            };
+            let command = Command::Review {
+                step: line.step_id.clone(),
+                approve,
+                note: line.message.clone(),
+            };
+            self.jobs.push_back(Job::Command(at, command));
+        }
+    }
+
+    /// The answer of the outside: what the results say, else ok and empty.
+    pub(super) fn answer(&self, run: &Run, send: &Send) -> Reply {
+        match self.result_of(run, send.step) {
             Some(line) => Reply {
                 seq: send.seq,
                 outcome: line.outcome,

@@ -55,6 +55,8 @@ pub struct EventLine {
     pub new: Option<Value>,
     /// Contact fields that change at that instant, before the event is matched.
     pub set: Map<String, Value>,
+    /// What `set` changes is told by lines of their own: no event is made of it.
+    pub told: bool,
 }
 
 impl EventLine {
@@ -108,7 +110,8 @@ pub struct ResultLine {
     /// Only this contact, as its file names it.
     #[serde(default)]
     pub contact_id: Option<String>,
-    /// `sent`, `failed`, `unknown` or `suppressed`. Default `sent`.
+    /// `sent`, `failed`, `unknown` or `suppressed`. Default `sent`. Of a `manual_review` that `step_id` names,
+    /// `sent` approves and `failed` rejects; one that no line names stays open.
     #[serde(default = "sent")]
     pub outcome: ReplyOutcome,
     /// What the provider says.
@@ -212,6 +215,7 @@ pub fn events(text: &str) -> Result<Vec<EventLine>, LineError> {
                 old: raw.old,
                 new: raw.new,
                 set,
+                told: false,
             })
         })
         .collect()

@@ -240,6 +240,78 @@ fn results_decide_how_sends_end() {
 }
 
 #[test]
+fn each_outcome_of_the_results_by_step() {
+    let definition = json!({
+        "id": "w", "trigger": { "type": "form.abandoned" },
+        "actions": [
+            { "id": "first", "type": "send_email", "config": { "subject": "s", "body": "b" }, "onSuccess": ["ask"],
+              "onFailure": ["failed"], "onUnknown": ["unknown"] },
+            { "id": "ask", "type": "manual_review", "onSuccess": ["second"], "onTimeout": ["late"],
+              "timeout": { "amount": 1, "unit": "days" }, "config": { "rejectBranch": ["rejected"] } },
+            { "id": "second", "type": "send_email", "config": { "subject": "s", "body": "b" } },
+            { "id": "failed", "type": "add_tag", "config": { "tag": "x" } },
+            { "id": "unknown", "type": "add_tag", "config": { "tag": "x" } },
+            { "id": "rejected", "type": "add_tag", "config": { "tag": "x" } },
+            { "id": "late", "type": "add_tag", "config": { "tag": "x" } },
+        ],
+    });
+    let programs = [program(&definition.to_string(), "w.json", 1)];
+    let approved = r#"{"step_id": "ask"}"#;
+    // (results, the last step, the result of the step that they are about)
+    let table = [
+        (
+            r#"{"step_id": "second"}"#,
+            "late",
+            json!({ "timedOut": true }),
+        ),
+        (approved, "second", json!({ "outcome": "approved" })),
+        (
+            r#"{"step_id": "ask", "outcome": "failed", "message": "no"}"#,
+            "rejected",
+            json!({ "outcome": "rejected", "note": "no" }),
+        ),
+        (
+            r#"{"step_id": "first", "outcome": "failed", "error": "smtp_550", "message": "no"}"#,
+            "failed",
+            json!({ "error": "smtp_550", "message": "no" }),
+        ),
+        (
+            r#"{"step_id": "first", "outcome": "unknown", "error": "timeout"}"#,
+            "unknown",
+            json!({ "unknown": true, "error": "timeout" }),
+        ),
+    ];
+    for (text, last, result) in table {
+        let options = Options {
+            results: results(text).unwrap(),
+            ..Options::default()
+        };
+        let people = [json!({ "id": "a", "email": "a@b.c" })];
+        let (rows, summary) = simulate(&programs, &people, &[abandoned("a")], options);
+        let steps: Vec<&Row> = rows.iter().filter(|row| row.step_id.is_some()).collect();
+        let ended = steps.last().unwrap();
+        assert_eq!(ended.step_id.as_deref(), Some(last), "{text}");
+        assert!(
+            steps.iter().any(|row| row.detail == result),
+            "{text}: {steps:#?}"
+        );
+        assert_eq!(summary.completed_enrollments, 1, "{text}");
+    }
+    let suppressed = r#"{"step_id": "first", "outcome": "suppressed", "error": "dnd"}
+        {"step_id": "ask"}"#;
+    let options = Options {
+        results: results(suppressed).unwrap(),
+        ..Options::default()
+    };
+    let people = [json!({ "id": "a", "email": "a@b.c" })];
+    let (rows, _) = simulate(&programs, &people, &[abandoned("a")], options);
+    let first = rows
+        .iter()
+        .find(|row| row.step_id.as_deref() == Some("first") && row.event == "step:completed");
+    assert_eq!(first.unwrap().detail, json!({ "suppressed": "dnd" }));
+}
+
+#[test]
 fn every_example_compiles_and_runs() {
     let examples = [
         (

@@ -72,7 +72,7 @@ fn what_an_unmet_goal_does_at_the_end_of_the_path() {
     for (unmet, buys, status, reason, ends) in table {
         let program = with(json!([goal("g", 1, unmet.clone())]), json!({}));
         let mut run = Run::new(&program, fields());
-        run.reload = true;
+        run.mishaps = vec![Mishap::LostAfterCommit];
         run.go();
         let mut ended = None;
         for day in 0..40 {

@@ -55,7 +55,7 @@ fn how_long_each_backoff_waits() {
     for (retry, wanted) in table {
         let program = failing(json!({ "retryConfig": retry, "onFailure": ["caught"] }));
         let mut run = Run::new(&program, fields());
-        run.reload = true;
+        run.mishaps = vec![Mishap::LostAfterCommit];
         run.go();
         let mut waited = Vec::new();
         while run.ex.status == Status::Waiting {

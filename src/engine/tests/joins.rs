@@ -156,7 +156,9 @@ fn nested_forks_meet_where_they_began() {
         for max_steps in [1, 64] {
             let mut run = Run::new(program, fields());
             run.limits = Burst { max_steps };
-            run.reload = max_steps == 1;
+            if max_steps == 1 {
+                run.mishaps = vec![Mishap::LostAfterCommit];
+            }
             run.go();
             assert_eq!(run.ex.status, Status::Completed);
             for (name, count) in &run.ex.state.vars {

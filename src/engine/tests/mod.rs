@@ -4,9 +4,12 @@ mod actions;
 mod commands;
 mod ends;
 mod fields;
+mod generator;
 mod joins;
+mod others;
 mod path;
 mod properties;
+mod reviews;
 mod triggers;
 mod waits;
 mod waits_moved;
@@ -80,6 +83,16 @@ pub(super) fn event(kind: &str, data: Value, occurred_at: Instant) -> Event {
 
 pub(super) const CONTACT: Uuid = Uuid::from_u128(0xC);
 
+/// What befalls the process in which an execution is advanced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mishap {
+    None,
+    /// It dies with what it worked out, before that is committed.
+    LostBeforeCommit,
+    /// It dies as soon as that is committed.
+    LostAfterCommit,
+}
+
 /// One execution under a clock.
 pub(super) struct Run<'p> {
     pub(super) program: &'p Program,
@@ -87,8 +100,13 @@ pub(super) struct Run<'p> {
     pub(super) contact: Contact,
     pub(super) now: Instant,
     pub(super) limits: Burst,
-    /// State goes through JSON between bursts.
+    /// Another process goes on after every commit.
     pub(super) reload: bool,
+    /// What befalls the process at each burst, by turns and over again; empty: nothing ever.
+    pub(super) mishaps: Vec<Mishap>,
+    /// The version as another process compiled it, which takes over after a mishap.
+    pub(super) other: Option<&'p Program>,
+    bursts: usize,
     pub(super) entries: Vec<Entry>,
     pub(super) effects: Vec<Effect>,
     pub(super) last: Option<Transition>,
@@ -125,6 +143,9 @@ impl<'p> Run<'p> {
             now,
             limits: Burst::default(),
             reload: false,
+            mishaps: Vec::new(),
+            other: None,
+            bursts: 0,
             entries: Vec::new(),
             effects: Vec::new(),
             last: None,
@@ -133,11 +154,27 @@ impl<'p> Run<'p> {
 
     /// Gives the machine one input; true: something changed.
     pub(super) fn give(&mut self, input: &Input) -> bool {
-        let contact = &mut self.contact;
+        let mishap = match self.mishaps.len() {
+            0 => Mishap::None,
+            all => self.mishaps[self.bursts % all],
+        };
+        self.bursts += 1;
+        if mishap == Mishap::LostBeforeCommit {
+            let mut lost = self.contact.clone();
+            advance(
+                self.program,
+                &self.ex,
+                &mut lost,
+                input,
+                self.now,
+                self.limits,
+            );
+            self.start_again();
+        }
         let step = advance(
             self.program,
             &self.ex,
-            contact,
+            &mut self.contact,
             input,
             self.now,
             self.limits,
@@ -150,14 +187,25 @@ impl<'p> Run<'p> {
         self.ex.status = step.status;
         self.ex.due_at = step.due_at;
         self.ex.seq = step.seq;
-        self.ex.state = match self.reload {
-            true => serde_json::from_value(serde_json::to_value(&step.state).unwrap()).unwrap(),
-            false => step.state.clone(),
-        };
+        self.ex.state = step.state.clone();
         self.entries.extend(step.entries.iter().cloned());
         self.effects.extend(step.effects.iter().cloned());
         self.last = Some(step);
+        if self.reload || mishap == Mishap::LostAfterCommit {
+            self.start_again();
+        }
         true
+    }
+
+    /// Another process goes on from what was stored.
+    fn start_again(&mut self) {
+        let state = serde_json::to_string(&self.ex.state).unwrap();
+        self.ex.state = serde_json::from_str(&state).unwrap();
+        let fields = serde_json::to_string(&self.contact.fields).unwrap();
+        self.contact = Contact::new(self.contact.id, serde_json::from_str(&fields).unwrap());
+        if let Some(other) = &mut self.other {
+            std::mem::swap(&mut self.program, other);
+        }
     }
 
     /// Lets the clock have its way until nothing is due.

@@ -1,132 +1,19 @@
-//! What holds for any workflow: how a burst is cut changes nothing, and nothing panics or hangs.
+//! What holds for any workflow: where it is cut or crashes changes nothing, and nothing panics or hangs.
 
 use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
-use super::*;
+use super::{
+    generator::{contact, definition, dice, give, inputs},
+    *,
+};
 
-/// What a random step is made of: a kind, ways on, and some numbers to vary it.
-type Dice = (u8, Vec<u8>, Vec<u8>, u8, u8);
-
-fn dice() -> impl Strategy<Value = Vec<Dice>> {
-    let step = (
-        0u8..16,
-        vec(any::<u8>(), 0..3),
-        vec(any::<u8>(), 0..3),
-        any::<u8>(),
-        any::<u8>(),
-    );
-    vec(step, 1..9)
-}
-
-fn definition(dice: &[Dice]) -> Value {
-    let name = |n: u8| format!("s{}", usize::from(n) % dice.len());
-    let names = |list: &[u8]| {
-        let mut names: Vec<String> = list.iter().map(|n| name(*n)).collect();
-        names.dedup();
-        json!(names)
-    };
-    let condition = |n: u8| match n % 4 {
-        0 => json!({ "field": "contact.score", "operator": "greater_than", "value": n % 7 }),
-        1 => {
-            json!({ "field": "contact.tags", "operator": "includes", "value": format!("t{}", n % 3) })
-        }
-        2 => {
-            json!({ "field": "contact.lastPurchaseDate", "operator": "newer_than", "value": "2 hours" })
-        }
-        _ => json!({ "operator": "NOT", "conditions": [
-            { "field": "vars.n", "operator": "less_than", "value": n % 5 } ] }),
-    };
-    let steps = dice.iter().enumerate().map(|(i, (kind, next, other, a, b))| {
-        let (kind, config) = match kind {
-            0 | 1 => ("set_variable", json!({ "name": "n", "value": a % 5 })),
-            2 => ("update_variable", json!({ "name": "n", "operation": "increment" })),
-            3 => ("update_variable", json!({ "name": "l", "operation": "append", "value": "{{ vars.n }}" })),
-            4 => ("add_tag", json!({ "tag": format!("t{}", a % 3) })),
-            5 => ("remove_tag", json!({ "tag": format!("t{}", a % 3) })),
-            6 => ("update_contact", json!({ "fields": { "score": a % 9 } })),
-            7 => ("delay", json!({ "duration": { "amount": a % 4, "unit": "hours" } })),
-            8 => ("wait", json!({ "waitType": "until_condition", "condition": condition(*a),
-                                  "maxWaitDuration": { "amount": 1 + b % 4, "unit": "hours" } })),
-            9 => ("wait", json!({ "waitType": "until_event", "event": "form.submitted",
-                                  "maxWaitDuration": { "amount": 1 + b % 4, "unit": "hours" } })),
-            10 => ("if_else", json!({ "condition": condition(*a), "trueBranch": names(next), "falseBranch": names(other) })),
-            11 => ("split", json!({ "sticky": b % 2 == 0, "branches": [
-                { "id": "A", "percentage": a % 101, "actions": names(next) },
-                { "id": "B", "percentage": 100 - a % 101, "actions": names(other) } ] })),
-            12 => ("parallel", json!({ "branches": [name(*a), name(*b), name(a.wrapping_add(1))] })),
-            13 => ("send_email", json!({ "subject": "s", "body": "{{ contact.score }}" })),
-            14 => ("go_to", json!({ "stepId": name(*a) })),
-            _ => ("end_workflow", json!({})),
-        };
-        let mut step = json!({ "id": format!("s{i}"), "type": kind, "config": config, "maxPasses": 3 });
-        if !matches!(kind, "if_else" | "split" | "go_to" | "parallel" | "end_workflow") {
-            step["onSuccess"] = names(next);
-        }
-        match a % 8 {
-            0 => step["join"] = json!("all"),
-            1 => step["join"] = json!("any"),
-            2 => step["join"] = json!({ "atLeast": 1 + b % 3 }),
-            3 => step["join"] = json!("each"),
-            4 => step["executeIf"] = condition(*b),
-            5 => step["onFailure"] = names(other),
-            6 => step["retryConfig"] = json!({ "maxAttempts": 1 + b % 3 }),
-            _ => {}
-        }
-        step
-    });
-    let steps: Vec<Value> = steps.collect();
-    let (kind, _, _, a, b) = &dice[0];
-    let mut whole = super::steps(json!(steps));
-    let then = match kind % 4 {
-        0 => json!("continue"),
-        1 => json!("exit"),
-        _ => json!({ "action": "goto", "stepId": name(*b) }),
-    };
-    if a % 2 == 0 {
-        whole["goals"] =
-            json!([{ "id": "g", "conditions": condition(a / 2), "onAchievement": then }]);
-    }
-    if b % 3 == 0 {
-        whole["enrollmentSettings"] = json!({ "exitConditions": condition(b / 3) });
-    }
-    whole
-}
-
-/// What comes up from outside, after the execution has come to rest.
-fn inputs() -> impl Strategy<Value = Vec<(u8, u8)>> {
-    vec((0u8..9, any::<u8>()), 0..12)
-}
-
-fn give(run: &mut Run<'_>, (what, n): (u8, u8)) {
-    match what {
-        0 | 1 => drop(run.after(Duration::minutes(i64::from(n)))),
-        2 => drop(run.set("score", json!(n % 9))),
-        3 => drop(run.set("last_purchase_date", json!(run.now))),
-        4 => drop(run.event("form.submitted", json!({ "formId": n }))),
-        5 => drop(run.command(Command::SkipWait)),
-        6 => {
-            let step = run.program.step_ids()[usize::from(n) % run.program.steps.len()].clone();
-            match n % 3 {
-                0 => drop(run.command(Command::Move { step })),
-                1 => drop(run.command(Command::Retry { step: None })),
-                _ => drop(run.command(Command::Retry { step: Some(step) })),
-            }
-        }
-        _ => {
-            let seqs: Vec<i32> = run.sends().iter().map(|send| send.seq).collect();
-            let outcomes = [
-                ReplyOutcome::Sent,
-                ReplyOutcome::Failed,
-                ReplyOutcome::Unknown,
-                ReplyOutcome::Suppressed,
-            ];
-            if !seqs.is_empty() {
-                let seq = seqs[usize::from(n / 4) % seqs.len()];
-                run.reply_to(seq, outcomes[usize::from(n % 4)], Some("e"));
-            }
-        }
-    }
+fn mishap() -> impl Strategy<Value = Mishap> {
+    prop_oneof![
+        Just(Mishap::None),
+        Just(Mishap::LostBeforeCommit),
+        Just(Mishap::LostAfterCommit)
+    ]
 }
 
 /// What must hold of any execution at rest.
@@ -182,22 +69,28 @@ fn sound(run: &Run<'_>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    // PROPTEST_CASES, 256 if it is not set, by ten.
+    #![proptest_config(ProptestConfig::with_cases(10 * ProptestConfig::default().cases))]
 
+    /// In one go, cut after every few steps, and with a crash at any of these cuts.
     #[test]
-    fn how_a_burst_is_cut_changes_nothing(dice in dice(), inputs in inputs()) {
+    fn where_it_is_cut_or_crashes_changes_nothing(
+        dice in dice(),
+        inputs in inputs(),
+        max_steps in 1u32..4,
+        mishaps in vec(mishap(), 1..7),
+    ) {
         let definition = definition(&dice);
-        let program = program(&definition);
-        let mut runs: Vec<Run<'_>> = [(64, false), (1, false), (1, true), (3, true)]
-            .into_iter()
-            .map(|(max_steps, reload)| {
-                let mut run = Run::new(&program, json!({ "email": "a@b.c", "score": 3 }));
-                run.limits = Burst { max_steps };
-                run.reload = reload;
-                run.go();
-                run
-            })
-            .collect();
+        let (compiled, again) = (program(&definition), program(&definition));
+        let ways = [(64, vec![]), (max_steps, vec![]), (max_steps, mishaps)];
+        let mut runs = ways.map(|(max_steps, mishaps)| {
+            let mut run = Run::new(&compiled, contact(&dice));
+            run.limits = Burst { max_steps };
+            run.mishaps = mishaps;
+            run.other = Some(&again);
+            run.go();
+            run
+        });
         for input in [None].into_iter().chain(inputs.iter().map(Some)) {
             for run in &mut runs {
                 if let Some(input) = input {
@@ -205,18 +98,23 @@ proptest! {
                 }
                 sound(run);
             }
-            let (first, others) = runs.split_first().expect("there are four");
+            let [first, others @ ..] = &runs;
             for other in others {
-                prop_assert_eq!(first.story(), other.story());
-                prop_assert_eq!(&first.entries, &other.entries);
-                prop_assert_eq!(&first.effects, &other.effects);
-                prop_assert_eq!(&first.ex.state, &other.ex.state);
-                prop_assert_eq!(first.ex.status, other.ex.status);
-                prop_assert_eq!(first.ex.due_at, other.ex.due_at);
-                prop_assert_eq!(&first.contact, &other.contact);
+                let told = || format!("{definition}\nafter {input:?}, {:?}", other.mishaps);
+                prop_assert_eq!(first.story(), other.story(), "{}", told());
+                prop_assert_eq!(&first.entries, &other.entries, "{}", told());
+                prop_assert_eq!(&first.effects, &other.effects, "{}", told());
+                prop_assert_eq!(&first.ex.state, &other.ex.state, "{}", told());
+                prop_assert_eq!(first.ex.status, other.ex.status, "{}", told());
+                prop_assert_eq!(first.ex.due_at, other.ex.due_at, "{}", told());
+                prop_assert_eq!(&first.contact, &other.contact, "{}", told());
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn any_config_compiles_or_says_why(

@@ -117,7 +117,7 @@ fn a_change_moves_it_at_once() {
         // A fraction of a millisecond is no reason to move anything.
         run.now = at("2026-03-27T11:00:00Z") + Duration::microseconds(300);
         run.ex.due_at = Some(run.now);
-        run.reload = true;
+        run.mishaps = vec![super::Mishap::LostAfterCommit];
         run.go();
         let near = |due: Option<DateTime<Utc>>, wanted: &str| {
             let off = due.unwrap_or_else(|| panic!("{config}")) - at(wanted);

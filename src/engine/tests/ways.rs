@@ -246,6 +246,45 @@ fn a_sticky_split_chooses_once_and_another_at_every_visit() {
 }
 
 #[test]
+fn a_contact_keeps_its_variant_over_executions_and_versions() {
+    let version = |percentages: &[(&str, f64)], sticky: bool| {
+        let branches = percentages
+            .iter()
+            .map(|(id, share)| json!({ "id": id, "percentage": share, "actions": [id] }));
+        let branches: Vec<Value> = branches.collect();
+        let config = json!({ "sticky": sticky, "branches": branches });
+        program(&choosing("split", config, &["a", "b", "c"]))
+    };
+    // One contact, one execution of each version after the other: (shares, sticky), the variant it gets, and
+    // whether that is written down.
+    let table: [(&[(&str, f64)], bool, &str, bool); 7] = [
+        (&[("a", 100.0), ("b", 0.0)], true, "a", true),
+        (&[("a", 0.0), ("b", 100.0)], true, "a", false),
+        (&[("b", 0.0), ("a", 0.0), ("c", 100.0)], true, "a", false),
+        (&[("a", 0.0), ("b", 100.0)], false, "b", false),
+        (&[("b", 100.0)], true, "b", true),
+        (&[("a", 100.0), ("b", 0.0)], true, "b", false),
+        (&[("a", 50.0), ("b", 50.0)], true, "b", false),
+    ];
+    let mut contact = Contact::new(CONTACT, Map::new());
+    for (n, (shares, sticky, wanted, news)) in (0u128..).zip(table) {
+        let program = version(shares, sticky);
+        let mut run = Run::new(&program, fields());
+        run.ex.id = Uuid::from_u128(n);
+        run.contact = contact;
+        run.go();
+        assert_eq!(run.entries[1].result["variant"], wanted, "{shares:?}");
+        let effect = Effect::Remember {
+            step: "s".into(),
+            variant: wanted.into(),
+        };
+        assert_eq!(run.effects, vec![effect; usize::from(news)], "{shares:?}");
+        assert_eq!(program.sticky, sticky);
+        contact = run.contact;
+    }
+}
+
+#[test]
 fn forks_are_bounded() {
     // Each round doubles the branches: the thousandth is refused, nothing hangs.
     let program = program(&steps(json!([

@@ -11,6 +11,7 @@ mod dice;
 mod eligibility;
 mod examples;
 mod generated;
+mod others;
 mod printed;
 mod rules;
 mod world;

@@ -178,6 +178,14 @@ async fn commands_wait_for_the_claim_in_the_words_of_the_machine() {
     run(&mut db, "update waypost.runs set state = '{\"s\":true,\"b\":[{\"p\":{\"k\":\"o\",\"s\":1,\"a\":0}}]}'").await;
     let (code, _) = refused(&mut db, &format!("select waypost.skip_wait('{id}')")).await;
     assert_eq!(code, "WP013");
+    // Its path has ended, and it waits for a goal.
+    run(
+        &mut db,
+        "update waypost.runs set state = '{\"s\":true,\"pe\":0}'",
+    )
+    .await;
+    let done = one(&mut db, &format!("select waypost.skip_wait('{id}')")).await;
+    assert_eq!(done, "waiting");
 }
 
 #[tokio::test]

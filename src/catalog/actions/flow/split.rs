@@ -223,6 +223,10 @@ impl Action for ByPercentage {
         }
     }
 
+    fn sticky(&self) -> bool {
+        self.sticky
+    }
+
     fn targets(&self) -> Vec<u32> {
         self.variants
             .iter()
