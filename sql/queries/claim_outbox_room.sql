@@ -1,5 +1,5 @@
--- T2 of a dispatcher that has sends on their way: of the first due rows those whose provider has room; ONE autocommit
--- statement, durable before any byte leaves (I-2). The provider is the host of the address, else the kind of action, as
+-- T2: claims rows to send while others are on their way: of the first due ones those whose provider has room; ONE
+-- autocommit statement, durable before any byte leaves (I-2). The provider is the host of the address, else the kind of action, as
 -- in worker/room.rs. What has no room is left for others, and its lease does not run while it waits.
 -- used by: store/outbox.rs claim
 -- locks:   sends rows, SKIP LOCKED

@@ -39,6 +39,7 @@ struct Hot {
 const CLAIM_DUE: &str = include_str!("../../sql/queries/claim_due.sql");
 const CLAIM_TURNS: &str = include_str!("../../sql/queries/claim_turns.sql");
 const CLAIM_OUTBOX: &str = include_str!("../../sql/queries/claim_outbox.sql");
+const CLAIM_OUTBOX_ROOM: &str = include_str!("../../sql/queries/claim_outbox_room.sql");
 const READ_EVENTS: &str = include_str!("../../sql/queries/read_events.sql");
 const EXPIRED_LEASES: &str = include_str!("../../sql/queries/expired_leases.sql");
 
@@ -68,6 +69,15 @@ fn hot() -> Vec<Hot> {
             args: "timestamptz 'epoch', 1000, 60000, '{}'",
             index: "sends_due",
             sorts: false,
+            rows: BATCH,
+            pages: 25,
+        },
+        Hot {
+            name: "claim_outbox_room",
+            sql: CLAIM_OUTBOX_ROOM,
+            args: "timestamptz 'epoch', 1000, 60000, '{}', '{}', '{}', 1000",
+            index: "sends_due",
+            sorts: true,
             rows: BATCH,
             pages: 25,
         },
