@@ -3,6 +3,11 @@
 //! [`Books`] holds both sides; [`Books::check`] answers with a [`Report`]: a table for people, and every broken rule
 //! in words. Each rule is shown to notice a planted line in [`tests`].
 
+#![cfg_attr(
+    not(feature = "failpoints"),
+    allow(dead_code, reason = "the fault tests use the rest")
+)]
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
