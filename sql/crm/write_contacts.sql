@@ -1,5 +1,6 @@
 -- Writes changes to contacts, as deltas on the rows as they are now, and returns how many rows changed.
 -- Entries of one contact apply in the order given, in each the tags to remove before those to add; null: nothing.
+-- A tag that is taken off and put on again goes to the end of the list.
 -- set_fields: built-in fields by their snake case names, any other name is a custom field; null clears.
 -- Called by: workers, in the advance transaction, after lock_contacts. Locks: the rows. Index: contacts_pk.
 create or replace function waypost.write_contacts(
@@ -31,7 +32,8 @@ begin
     select u.t, u.i, u.a, u.r, u.f, u.o
     from unnest(tenants, ids, add_tags, remove_tags, set_fields) with ordinality u(t, i, a, r, f, o)),
   tag_ops as (
-    select distinct on (x.t, x.i, x.tag) x.t, x.i, x.tag, x.adds, x.o, x.n
+    select distinct on (x.t, x.i, x.tag) x.t, x.i, x.tag, x.adds, x.o, x.n,
+           bool_or(not x.adds) over (partition by x.t, x.i, x.tag) as removed
     from (select e.t, e.i, e.o, true as adds, g.tag, g.n
           from entries e, lateral jsonb_array_elements_text(coalesce(e.a, '[]')) with ordinality g(tag, n)
           union all
@@ -40,7 +42,7 @@ begin
     order by x.t, x.i, x.tag, x.o desc, x.adds desc),
   tag_deltas as (
     select g.t, g.i, array_agg(g.tag order by g.o, g.n) filter (where g.adds) as adds,
-           array_agg(g.tag) filter (where not g.adds) as removes
+           array_agg(g.tag) filter (where g.removed) as removes
     from tag_ops g group by g.t, g.i),
   field_deltas as (
     select e.t, e.i, jsonb_object_agg(p.key, p.value order by e.o) as f
@@ -52,7 +54,8 @@ begin
   changed as (
     select c.tenant_id, c.id, d.f,
            array(select t from unnest(c.tags) with ordinality g(t, o) where t <> all(d.removes) order by o)
-             || array(select t from unnest(d.adds) with ordinality g(t, o) where t <> all(c.tags) order by o) as tags,
+             || array(select t from unnest(d.adds) with ordinality g(t, o)
+                      where t <> all(c.tags) or t = any(d.removes) order by o) as tags,
            (select coalesce(jsonb_object_agg(p.key, p.value), '{}') from jsonb_each(
               c.custom_fields || (d.f - array['external_id', 'email', 'phone', 'first_name', 'last_name', 'company_name',
                 'timezone', 'source', 'dnd', 'address1', 'city', 'state', 'postal_code', 'country', 'birth_date',

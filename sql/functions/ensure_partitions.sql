@@ -1,8 +1,10 @@
--- Makes the day partitions of today and the days ahead, for each table that is partitioned by time.
--- Called by: migrate, the janitor. Locks: the parent (SHARE UPDATE EXCLUSIVE), briefly. Index: none.
+-- Makes the day partitions of today and the days ahead, for each table that is partitioned by time, or one of them.
+-- Called by: migrate; the janitor, one table a transaction: readers of several tables would deadlock with it otherwise.
+-- Locks: the table and its default partition (ACCESS EXCLUSIVE), until the transaction ends. Index: none.
 -- Days whose rows lie in the default partition already are left there.
 -- needs: secure
-create or replace function waypost.ensure_partitions(days_ahead int) returns int
+drop function if exists waypost.ensure_partitions(int);
+create or replace function waypost.ensure_partitions(days_ahead int, only_table text default null) returns int
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -20,7 +22,7 @@ begin
     from pg_catalog.pg_partitioned_table p
     join pg_catalog.pg_class c on c.oid = p.partrelid
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = p.partattrs[0]
-    where c.relnamespace = 'waypost'::regnamespace
+    where c.relnamespace = 'waypost'::regnamespace and (only_table is null or c.relname = only_table)
     order by c.relname
   loop
     for i in 0 .. days_ahead loop

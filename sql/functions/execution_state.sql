@@ -1,5 +1,5 @@
 -- An execution's state in the long names of the specification, out of the machine's short ones and the history.
--- Called by: the view executions, only where the column is asked for. Locks: none. Index: bursts_pk, versions_pk.
+-- Called by: the view executions, only where the column is asked for. Locks: none. Index: bursts_pk, versions_pk, moved_runs_pk.
 -- needs: entry_name, from_millis
 create or replace function waypost.execution_state(
   p_bucket smallint, p_id uuid, p_workflow int, p_version int, p_node int, p_live boolean, p_state jsonb
@@ -12,7 +12,12 @@ as $$
     select b.seq + u.n - 1 as seq, b.at, u.kind, b.results -> (u.n - 1)::int as result,
            case when u.kind = 7 then null else v.steps[u.step + 1] end as step,
            case when u.kind = 7 then v.goals[u.step + 1] end as goal
-    from waypost.bursts b cross join version v,
+    from waypost.bursts b
+    -- Where it was moved: the version that it left next.
+    join waypost.versions v on v.workflow_id = p_workflow and v.version = coalesce(
+           (select m.from_version from waypost.moved_runs m
+            where m.bucket = p_bucket and m.execution_id = p_id and m.before_seq > b.seq
+            order by m.before_seq limit 1), p_version),
          lateral unnest(b.steps, b.kinds) with ordinality u(step, kind, n)
     where b.bucket = p_bucket and b.execution_id = p_id),
   branches as (

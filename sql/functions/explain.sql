@@ -71,7 +71,9 @@ begin
     from waypost.blocks b
     where b.contact_id = explain.contact_id and b.bucket = v_bucket and b.tenant_id = v_tenant and b.workflow_id = v_workflow
     union all
-    select e.enrolled_at, 'enrollment', 'enrolled', null, jsonb_build_object('executionId', e.id, 'version', e.version,
+    select e.enrolled_at, 'enrollment', 'enrolled', null, jsonb_build_object('executionId', e.id, 'version', coalesce(
+             (select m.from_version from waypost.moved_runs m
+              where m.bucket = e.bucket and m.execution_id = e.id order by m.before_seq limit 1), e.version),
            'key', e.key), 3, 1
     from executions e
     union all
@@ -81,8 +83,12 @@ begin
            jsonb_build_object('executionId', e.id, 'seq', b.seq + u.n - 1, 'result', b.results -> (u.n - 1)::int), 4,
            (b.seq + u.n - 1)::int
     from executions e
-    join waypost.versions v on v.workflow_id = v_workflow and v.version = e.version
-    join waypost.bursts b on b.bucket = e.bucket and b.execution_id = e.id,
+    join waypost.bursts b on b.bucket = e.bucket and b.execution_id = e.id
+    -- Where it was moved: the version that it left next.
+    join waypost.versions v on v.workflow_id = v_workflow and v.version = coalesce(
+           (select m.from_version from waypost.moved_runs m
+            where m.bucket = b.bucket and m.execution_id = b.execution_id and m.before_seq > b.seq
+            order by m.before_seq limit 1), e.version),
          lateral unnest(b.kinds) with ordinality u(kind, n)
     union all
     select e.finished_at, 'execution', waypost.status_name(e.status), e.reason, jsonb_build_object('executionId', e.id), 5, 0

@@ -10,7 +10,7 @@ as $$
 declare
   v_run   waypost.runs;
   v_old   waypost.finished;
-  v_step  int;
+  v_step  text := p_step;                   -- by name: rows and entries may be of a version that it has left
   v_send  text;
 begin
   select f.* into v_old from waypost.finished f
@@ -29,11 +29,16 @@ begin
   end if;
 
   if p_step is not null then
-    v_step := waypost.step_index(v_run.workflow_id, v_run.version, p_step);
+    perform waypost.step_index(v_run.workflow_id, v_run.version, p_step);
   else
     -- Where it failed: the last step that did.
-    select u.step into v_step
-    from waypost.bursts b, lateral unnest(b.steps, b.kinds) with ordinality u(step, kind, n)
+    select v.steps[u.step + 1] into v_step
+    from waypost.bursts b
+    join waypost.versions v on v.workflow_id = v_run.workflow_id and v.version = coalesce(
+           (select m.from_version from waypost.moved_runs m
+            where m.bucket = b.bucket and m.execution_id = b.execution_id and m.before_seq > b.seq
+            order by m.before_seq limit 1), v_run.version),
+         lateral unnest(b.steps, b.kinds) with ordinality u(step, kind, n)
     where b.bucket = v_run.bucket and b.execution_id = v_run.id and u.kind = 3
     order by b.seq + u.n desc limit 1;
   end if;
@@ -41,10 +46,11 @@ begin
   -- A new visit is a new key: what may have been sent under the old one must be settled first.
   if not p_force then
     select x.id::text || ' (' || waypost.outbox_state_name(x.state) || ')' into v_send
-    from (select o.id, o.state, o.step from waypost.sends o where o.execution_id = p_id
+    from (select o.id, o.state, o.step, o.version from waypost.sends o where o.execution_id = p_id
           union all
-          select d.id, d.state, d.step from waypost.deliveries d where d.execution_id = p_id and d.state = 5) x
-    where x.step = v_step or v_step is null
+          select d.id, d.state, d.step, d.version from waypost.deliveries d where d.execution_id = p_id and d.state = 5) x
+    join waypost.versions v on v.workflow_id = v_run.workflow_id and v.version = x.version
+    where v.steps[x.step + 1] = v_step or v_step is null
     limit 1;
     if v_send is not null then
       raise exception using errcode = 'WP017',

@@ -1,4 +1,5 @@
--- used by: store/partitions.rs
--- locks:   the parents, for a moment each (lock_timeout holds), under an advisory lock that only saves double work
+-- used by: store/partitions.rs, one table a transaction
+-- locks:   the table and its default partition, for a moment (lock_timeout holds), under an advisory lock that only
+--          saves double work
 -- index:   none
-select waypost.ensure_partitions($1)
+select waypost.ensure_partitions($1, $2)

@@ -9,7 +9,11 @@ select x.execution_id, t.name as tenant, w.slug as workflow, x.seq, x.at, waypos
        nullif(x.result, 'null') as result
 from (select b.execution_id, b.tenant_id, b.workflow_id, (b.seq + u.n - 1)::int as seq, b.at, u.kind, u.step,
              b.results -> (u.n - 1)::int as result,
-             coalesce((select r.version from waypost.runs r where r.bucket = b.bucket and r.id = b.execution_id),
+             -- Where it was moved: the version that it left next.
+             coalesce((select m.from_version from waypost.moved_runs m
+                       where m.bucket = b.bucket and m.execution_id = b.execution_id and m.before_seq > b.seq
+                       order by m.before_seq limit 1),
+                      (select r.version from waypost.runs r where r.bucket = b.bucket and r.id = b.execution_id),
                       (select f.version from waypost.finished f where f.bucket = b.bucket and f.id = b.execution_id limit 1))
                as version
       from waypost.bursts b, lateral unnest(b.steps, b.kinds) with ordinality u(step, kind, n)) x

@@ -12,7 +12,11 @@ achieved as (
   select e.workflow_id, v.goals[u.goal + 1] as goal_id, e.contact_id, b.at - e.enrolled_at as took
   from waypost.bursts b, lateral unnest(b.steps, b.kinds) u(goal, kind), enrolled e, waypost.versions v
   where u.kind = 7 and e.bucket = b.bucket and e.id = b.execution_id
-    and v.workflow_id = e.workflow_id and v.version = e.version),
+    -- Where it was moved: the version that it left next.
+    and v.workflow_id = e.workflow_id and v.version = coalesce(
+      (select m.from_version from waypost.moved_runs m
+       where m.bucket = b.bucket and m.execution_id = b.execution_id and m.before_seq > b.seq
+       order by m.before_seq limit 1), e.version)),
 goals as (
   select w.id as workflow_id, g.goal_id
   from waypost.workflows w join waypost.versions v on v.workflow_id = w.id and v.version = w.version,

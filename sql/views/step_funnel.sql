@@ -8,7 +8,10 @@ with enrolled as (
   select f.bucket, f.id, f.workflow_id, f.version from waypost.finished f
   where not waypost.refused_at_start(f.reason)),
 entries as (
-  select e.workflow_id, e.version, u.step, e.id, u.kind
+  -- Where it was moved: the version that it left next.
+  select e.workflow_id, coalesce((select m.from_version from waypost.moved_runs m
+                                  where m.bucket = b.bucket and m.execution_id = b.execution_id and m.before_seq > b.seq
+                                  order by m.before_seq limit 1), e.version) as version, u.step, e.id, u.kind
   from enrolled e
   join waypost.bursts b on b.bucket = e.bucket and b.execution_id = e.id,
        lateral unnest(b.steps, b.kinds) u(step, kind)

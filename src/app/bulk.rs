@@ -113,7 +113,8 @@ impl Waypost {
         }
     }
 
-    /// Takes a batch back, where that can be: what was paused goes on, what was resumed is held again.
+    /// Takes a batch back, where that can be: what was paused goes on, what was resumed is held again, what was
+    /// moved to another version and has made no step since is moved back.
     ///
     /// # Errors
     /// No such batch; it was undone; it cannot be undone.
@@ -132,9 +133,13 @@ impl Waypost {
                 "the batch {batch} was undone already"
             )));
         }
+        if verb == "migrate" {
+            drop(first);
+            return self.undo_moves(batch, progress).await;
+        }
         let order = Order::inverse(&verb).ok_or_else(|| {
             AppError::no(format!(
-                "{verb} cannot be undone: only pause and resume can; `waypost executions retry` or `move` bring an execution back"
+                "{verb} cannot be undone: only pause, resume and a migration can; `waypost executions retry` or `move` bring an execution back"
             ))
         })?;
         operate::mark_undone(&mut first, batch).await?;

@@ -1,17 +1,22 @@
-//! Deploying definitions: versions, publication, and what a plan would do to running executions.
+//! Deploying definitions: versions, publication, and what becomes of running executions.
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use super::{
     definitions::Checked,
     error::{AppError, AppResult},
+    versions::{
+        self, Compiled, checksum,
+        migrate::{InFlight, Mover, Moves, StepMap},
+        plan::{self, StepPlan},
+        stored,
+    },
     waypost::Waypost,
 };
 use crate::{
     catalog::parse::Source,
-    engine::program::{Numbers, Program, TenantInfo},
+    engine::program::{Numbers, Program},
     model::workflow::{Definition, WorkflowStatus},
     store::{
         tenants::{self, Tenant},
@@ -19,8 +24,11 @@ use crate::{
     },
 };
 
+/// Rounds for executions that were being enrolled into an older version while the new one was published.
+const ROUNDS: usize = 3;
+
 /// What became, or would become, of one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Deployed {
     /// The file.
     pub file: String,
@@ -34,59 +42,138 @@ pub struct Deployed {
     pub published: bool,
     /// The workflow's status afterwards.
     pub status: String,
-    /// Live executions, which stay on the versions they run on.
+    /// Live executions, by the version they run on.
     pub pinned: Vec<LiveStep>,
+    /// Of a plan: what moving the executions of other versions would do, step by step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub running: Vec<StepPlan>,
+    /// What was moved, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moves: Option<Moves>,
 }
 
 impl Waypost {
-    /// Stores definitions, all or none, and publishes them where asked. An unknown tenant is created.
+    /// Stores definitions, all or none, and publishes them where asked. Running executions stay on their
+    /// versions. An unknown tenant is created.
     ///
     /// # Errors
     /// A file has an error; two files have the same id; the database refuses.
     pub async fn deploy(&self, files: &[Checked], publish: bool) -> AppResult<Vec<Deployed>> {
+        self.deploy_in_flight(files, publish, &InFlight::Pin).await
+    }
+
+    /// As [`Waypost::deploy`]; running executions are moved in the same transaction where that is asked for.
+    ///
+    /// # Errors
+    /// As it; executions are to be moved to what is not published; some stand where nobody has said what
+    /// becomes of them.
+    pub async fn deploy_in_flight(
+        &self,
+        files: &[Checked],
+        publish: bool,
+        in_flight: &InFlight,
+    ) -> AppResult<Vec<Deployed>> {
         let sources = deployable(files)?;
+        if !publish && *in_flight != InFlight::Pin {
+            return Err(AppError::usage(
+                "executions move to a published version: say --publish too",
+            ));
+        }
         let mut tx = self.begin_as_owner().await?;
         tenants::create(&mut tx, self.tenant(), "UTC").await?;
         let tenant = self.find_tenant(&mut tx).await?;
-        let mut done = Vec::new();
+        let mut all = Vec::new();
         for source in sources {
-            done.push(deploy_one(&mut tx, &tenant, source, publish).await?);
+            all.push(deploy_one(&mut tx, &tenant, source, publish).await?);
+        }
+        let mut movers = Vec::new();
+        if let InFlight::Migrate { map, force } = in_flight {
+            for one in &all {
+                let slug = &one.done.workflow;
+                let mut mover = Mover::new(&tenant, slug, &one.compiled, map, *force);
+                mover.all(&mut tx).await?;
+                movers.push(mover);
+            }
         }
         tx.commit().await?;
-        Ok(done)
+        let mut moves: Vec<Moves> = Vec::new();
+        for mut mover in movers {
+            for _ in 0..ROUNDS {
+                let mut tx = self.begin_as_owner().await?;
+                let moved = mover.stragglers(&mut tx).await?;
+                tx.commit().await?;
+                if moved == 0 {
+                    break;
+                }
+            }
+            moves.push(mover.moves);
+        }
+        for one in &all {
+            if one.before.status == "paused" && one.done.status != "paused" {
+                self.release(&tenant, one.before.id, &|_| ()).await?;
+            }
+        }
+        let mut moves = moves.into_iter();
+        let done = all.into_iter().map(|one| Deployed {
+            moves: moves.next(),
+            ..one.done
+        });
+        Ok(done.collect())
     }
 
-    /// What [`Waypost::deploy`] would do; nothing is changed.
+    /// What [`Waypost::deploy_in_flight`] would do; nothing is changed. Whether executions could be moved is
+    /// said by [`plan::objections`].
     ///
     /// # Errors
-    /// As it.
-    pub async fn deploy_plan(&self, files: &[Checked], publish: bool) -> AppResult<Vec<Deployed>> {
+    /// As it, but for executions that nobody has said anything about.
+    pub async fn deploy_plan(
+        &self,
+        files: &[Checked],
+        publish: bool,
+        map: &StepMap,
+    ) -> AppResult<Vec<Deployed>> {
         let sources = deployable(files)?;
         let mut tx = self.begin_as_owner().await?;
         let tenant = tenants::find(&mut tx, self.tenant()).await?;
         let mut planned = Vec::new();
         for source in sources {
-            let (before, pinned) = match &tenant {
-                None => (None, Vec::new()),
-                Some(tenant) => {
-                    let before = workflows::look(&mut tx, tenant.id, &source.definition.id).await?;
-                    let pinned = match &before {
-                        Some(row) => workflows::live_by_step(&mut tx, tenant.id, row.id).await?,
-                        None => Vec::new(),
-                    };
-                    (before, pinned)
-                }
-            };
-            planned.push(outcome(
-                source,
-                before.as_ref(),
-                publish,
-                &checksum(source)?,
-                pinned,
-            ));
+            planned.push(plan_one(&mut tx, tenant.as_ref(), source, publish, map).await?);
         }
         Ok(planned)
     }
+}
+
+async fn plan_one(
+    tx: &mut PgConnection,
+    tenant: Option<&Tenant>,
+    source: &Source,
+    publish: bool,
+    map: &StepMap,
+) -> AppResult<Deployed> {
+    let sum = checksum(source)?;
+    let slug = &source.definition.id;
+    let before = match tenant {
+        Some(tenant) => workflows::look(tx, tenant.id, slug).await?,
+        None => None,
+    };
+    let (Some(tenant), Some(row)) = (tenant, &before) else {
+        return Ok(outcome(source, None, publish, &sum, Vec::new()));
+    };
+    let pinned = workflows::live_by_step(tx, tenant.id, row.id).await?;
+    let mut planned = outcome(source, Some(row), publish, &sum, pinned);
+    let to = compile(source, tenant, row.id, planned.version)?;
+    planned.running = plan::plan(tx, tenant, slug, to.as_version(), map).await?;
+    Ok(planned)
+}
+
+fn compile(source: &Source, tenant: &Tenant, workflow: i32, version: i32) -> AppResult<Compiled> {
+    let numbers = Numbers { workflow, version };
+    let program = Program::compile(&source.definition, numbers, &versions::info(tenant))
+        .map_err(|problems| AppError::no(source.findings(problems).to_string()))?;
+    Ok(Compiled {
+        definition: source.definition.clone(),
+        program,
+    })
 }
 
 /// The definitions, where none has an error.
@@ -117,36 +204,6 @@ fn deployable(files: &[Checked]) -> AppResult<Vec<&Source>> {
         }
     }
     Ok(sources)
-}
-
-/// Of the definition as it is read, so that layout and order of keys make no new version.
-fn checksum(source: &Source) -> AppResult<String> {
-    let text = serde_json::to_string(&sorted(&stored(&source.definition)?))
-        .map_err(|error| AppError::no(format!("{}: {error}", source.file)))?;
-    Ok(hex::encode(Sha256::digest(text)))
-}
-
-/// With the keys of every object in order, as jsonb keeps none.
-fn sorted(value: &serde_json::Value) -> serde_json::Value {
-    use serde_json::Value;
-    match value {
-        Value::Object(members) => {
-            let mut pairs: Vec<_> = members.iter().collect();
-            pairs.sort_by_key(|(name, _)| *name);
-            Value::Object(
-                pairs
-                    .into_iter()
-                    .map(|(k, v)| (k.clone(), sorted(v)))
-                    .collect(),
-            )
-        }
-        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
-        other => other.clone(),
-    }
-}
-
-fn stored(definition: &Definition) -> AppResult<serde_json::Value> {
-    serde_json::to_value(definition).map_err(|error| AppError::no(error.to_string()))
 }
 
 /// What publishing makes of the status that the file names.
@@ -187,7 +244,16 @@ fn outcome(
         published,
         status,
         pinned,
+        running: Vec::new(),
+        moves: None,
     }
+}
+
+/// One definition, stored.
+struct Stored {
+    done: Deployed,
+    compiled: Compiled,
+    before: WorkflowRow,
 }
 
 async fn deploy_one(
@@ -195,7 +261,7 @@ async fn deploy_one(
     tenant: &Tenant,
     source: &Source,
     publish: bool,
-) -> AppResult<Deployed> {
+) -> AppResult<Stored> {
     let definition = &source.definition;
     let name = definition.name.as_deref().unwrap_or(&definition.id);
     let priority = definition.priority.unwrap_or(0);
@@ -211,24 +277,20 @@ async fn deploy_one(
     let checksum = checksum(source)?;
     let pinned = workflows::live_by_step(tx, tenant.id, before.id).await?;
     let done = outcome(source, Some(&before), publish, &checksum, pinned);
-    let info = TenantInfo {
-        name: tenant.name.clone(),
-        timezone: tenant.timezone,
-    };
-    let numbers = Numbers {
-        workflow: before.id,
-        version: done.version,
-    };
-    let program = Program::compile(definition, numbers, &info)
-        .map_err(|problems| AppError::no(source.findings(problems).to_string()))?;
+    let compiled = compile(source, tenant, before.id, done.version)?;
+    let program = &compiled.program;
     if done.change != "unchanged" {
-        workflows::insert_version(tx, tenant.id, &program, &stored(definition)?, &checksum).await?;
+        workflows::insert_version(tx, tenant.id, program, &stored(definition)?, &checksum).await?;
     }
     if publish {
         let now = tenants::now(tx, &tenant.name).await?;
-        workflows::publish(tx, tenant.id, &before, &program, &done.status, now).await?;
+        workflows::publish(tx, tenant.id, &before, program, &done.status, now).await?;
     }
-    Ok(done)
+    Ok(Stored {
+        done,
+        compiled,
+        before,
+    })
 }
 
 #[cfg(test)]
@@ -238,18 +300,6 @@ mod tests {
 
     const PLAIN: &str = r#"{"id": "w", "trigger": {"type": "contact.created"},
         "actions": [{"id": "a", "type": "add_tag", "config": {"tag": "x"}}]}"#;
-
-    #[test]
-    fn layout_and_order_make_no_new_version_but_meaning_does() {
-        let sum = |text: &str| checksum(check_text(text, "w.json").source.as_ref().expect("reads"));
-        let turned = r#"{"actions": [{"type": "ADD_TAG", "config": {"tag": "x"}, "id": "a"}],
-            "trigger": {"type": "contact.created"}, "id": "w"}"#;
-        assert_eq!(sum(PLAIN).expect("sum"), sum(turned).expect("sum"));
-        assert_ne!(
-            sum(PLAIN).expect("sum"),
-            sum(&PLAIN.replace("\"x\"", "\"y\"")).expect("sum")
-        );
-    }
 
     #[test]
     fn what_is_invalid_or_twice_there_is_not_deployed() {

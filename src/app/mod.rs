@@ -19,6 +19,7 @@ pub mod simulate;
 pub mod suppressions;
 pub mod tenants;
 pub mod verify;
+pub mod versions;
 pub mod waypost;
 pub mod worker;
 

@@ -2,16 +2,24 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::context::Context;
-use crate::app::{AppError, AppResult, definitions, deploy::Deployed};
+use super::{
+    context::Context,
+    in_flight::{self, InFlightArgs, Kind},
+};
+use crate::{
+    app::{AppError, AppResult, Waypost, definitions, definitions::Checked, versions::plan},
+    model::workflow::WorkflowStatus,
+};
 
 /// Creates or updates workflows by their id, all files or none.
 ///
-/// A new version is made only where a definition differs. Running executions stay on their version.
+/// A new version is made only where a definition differs. Running executions stay on their version unless
+/// they are told to move.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: waypost deploy examples/*.json --publish")]
+#[command(after_help = "Example: waypost deploy examples/*.json --publish\n\
+                  Example: waypost deploy w.json --publish --in-flight migrate --map old-wait=new-wait --plan")]
 pub(super) struct Deploy {
     /// Definitions (JSON or YAML); `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -22,26 +30,26 @@ pub(super) struct Deploy {
     /// Say what would happen to running executions and change nothing
     #[arg(long)]
     plan: bool,
-    /// What becomes of running executions
-    #[arg(long, value_enum, default_value_t = InFlight::Pin, value_name = "WHAT")]
-    in_flight: InFlight,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum InFlight {
-    /// They finish on the version they began with
-    Pin,
-    /// They move to the new version
-    Migrate,
-    /// The old version enrols no more; the new one begins once it is empty
-    Drain,
+    #[command(flatten)]
+    in_flight: InFlightArgs,
+    /// With drain: nobody enrols until the older versions are empty; only then is the new one published
+    #[arg(long)]
+    after_drain: bool,
 }
 
 impl Deploy {
     pub(super) async fn run(self, cx: &Context) -> AppResult<()> {
-        if self.in_flight != InFlight::Pin {
+        let in_flight = self.in_flight.read()?;
+        self.in_flight.insist_on_use(self.plan)?;
+        let drain = self.in_flight.is(Kind::Drain);
+        if (drain || self.in_flight.is(Kind::Migrate)) && !self.publish {
             return Err(AppError::usage(
-                "running executions can only stay on their version so far: leave --in-flight out, or say pin",
+                "--in-flight migrate and drain belong to a version that is published: say --publish too",
+            ));
+        }
+        if self.after_drain && !drain {
+            return Err(AppError::usage(
+                "--after-drain belongs to --in-flight drain",
             ));
         }
         let checked = definitions::check_files(&self.files)?;
@@ -57,43 +65,61 @@ impl Deploy {
         for finding in waypost.doubts(&checked).await? {
             eprintln!("{finding}");
         }
-        let done = if self.plan {
-            waypost.deploy_plan(&checked, self.publish).await?
-        } else {
-            waypost.deploy(&checked, self.publish).await?
-        };
+        if self.plan {
+            return self.plan(cx, &waypost, &checked).await;
+        }
+        if self.after_drain {
+            empty_first(cx, &waypost, &checked).await?;
+        }
+        let done = waypost
+            .deploy_in_flight(&checked, self.publish, &in_flight)
+            .await?;
         cx.out.value(&done);
         for one in &done {
-            cx.out.line(sentence(one, self.plan));
-            for live in one.pinned.iter().filter(|live| live.version != one.version) {
-                let step = if live.step.is_empty() {
-                    "(not begun)"
-                } else {
-                    &live.step
-                };
-                let (n, version) = (live.executions, live.version);
-                cx.out.line(format!(
-                    "  {n} executions stay on version {version} at {step}"
-                ));
-            }
+            in_flight::print(cx, one, false);
+        }
+        if drain && !self.after_drain {
+            let ids: Vec<&str> = done.iter().map(|one| one.workflow.as_str()).collect();
+            in_flight::drained(cx, &waypost, &ids).await?;
         }
         Ok(())
     }
+
+    async fn plan(&self, cx: &Context, waypost: &Waypost, checked: &[Checked]) -> AppResult<()> {
+        let map = self.in_flight.step_map()?;
+        let planned = waypost.deploy_plan(checked, self.publish, &map).await?;
+        cx.out.value(&planned);
+        let force = self.in_flight.forced();
+        let mut no = Vec::new();
+        for one in &planned {
+            in_flight::print(cx, one, true);
+            if self.in_flight.is(Kind::Migrate) {
+                no.extend(plan::objections(&one.workflow, &one.running, force));
+            }
+        }
+        match no.is_empty() {
+            true => Ok(()),
+            false => Err(AppError::no(no.join("\n"))),
+        }
+    }
 }
 
-fn sentence(one: &Deployed, plan: bool) -> String {
-    let would = if plan { "would be " } else { "" };
-    let Deployed {
-        workflow,
-        version,
-        change,
-        status,
-        ..
-    } = one;
-    let published = if one.published {
-        "published"
-    } else {
-        "not published"
-    };
-    format!("{workflow}: version {version} {would}{change}, {published}, {status}")
+/// The versions are stored, nobody enrols any more, and all that runs comes to its end. Interrupted, the
+/// workflows are archived: the same command again goes on from there.
+async fn empty_first(cx: &Context, waypost: &Waypost, checked: &[Checked]) -> AppResult<()> {
+    let stored = waypost.deploy(checked, false).await?;
+    for one in &stored {
+        let running: i64 = one.pinned.iter().map(|live| live.executions).sum();
+        if running == 0 {
+            continue;
+        }
+        if one.status == "active" {
+            let archived = WorkflowStatus::Archived;
+            waypost
+                .set_workflow_status(&one.workflow, archived, &|_| ())
+                .await?;
+        }
+        in_flight::emptied(cx, waypost, &one.workflow).await?;
+    }
+    Ok(())
 }

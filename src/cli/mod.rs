@@ -14,6 +14,7 @@ mod enroll;
 mod executions;
 mod explain;
 mod healthcheck;
+mod in_flight;
 mod migrate;
 mod outbox;
 mod output;
@@ -28,6 +29,7 @@ mod undo;
 mod validate;
 mod verify;
 mod worker;
+mod workflows;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -102,6 +104,8 @@ commands! {
     Validate(validate::Validate),
     /// Put definitions into the database, and publish them
     Deploy(deploy::Deploy),
+    /// List, show, compare, restore, pause, resume, archive
+    Workflows(workflows::Workflows),
     /// Record an event, or a file of them
     Emit(emit::Emit),
     /// Put contacts into a workflow

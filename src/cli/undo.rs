@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{context::Context, executions::print_bulk, progress::Count};
 use crate::app::AppResult;
 
-/// Takes back what a bulk command did, where that can be: pause and resume.
+/// Takes back what a bulk command did, where that can be: pause, resume, and executions moved to a version.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: waypost undo 0190b5a8-0000-8000-8000-000000000001")]
 pub(super) struct Undo {

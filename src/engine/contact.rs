@@ -27,7 +27,7 @@ pub struct Contact {
     /// Its zone, where it has one that is known.
     pub tz: Option<Tz>,
     /// Variants that sticky splits chose, by workflow number and step id; loaded where a workflow has any.
-    choices: BTreeMap<i32, BTreeMap<String, String>>,
+    pub(super) choices: BTreeMap<i32, BTreeMap<String, String>>,
 }
 
 impl Contact {

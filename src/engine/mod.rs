@@ -14,6 +14,7 @@ mod graph;
 pub mod interests;
 pub mod limits;
 pub mod matching;
+pub mod migrate;
 pub mod others;
 pub mod pauses;
 pub mod program;

@@ -36,7 +36,9 @@ pub async fn load(
 /// # Errors
 /// Of the database.
 pub(super) async fn keep(connection: &mut PgConnection, batch: &[Settled]) -> StoreResult<()> {
-    let mut rows: BTreeMap<(i16, i32, Uuid, i32, &str), (&str, Instant)> = BTreeMap::new();
+    /// Bucket, tenant, contact, workflow, step.
+    type Key<'a> = (i16, i32, Uuid, i32, &'a str);
+    let mut rows: BTreeMap<Key<'_>, (&str, Instant)> = BTreeMap::new();
     for one in batch {
         let ex = &one.execution;
         for effect in &one.transition.effects {

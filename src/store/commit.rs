@@ -272,7 +272,10 @@ async fn update_runs(connection: &mut PgConnection, going: &[&Settled]) -> Store
     Ok(())
 }
 
-async fn finish_runs(connection: &mut PgConnection, ended: &[&Settled]) -> StoreResult<()> {
+pub(super) async fn finish_runs(
+    connection: &mut PgConnection,
+    ended: &[&Settled],
+) -> StoreResult<()> {
     if ended.is_empty() {
         return Ok(());
     }
@@ -344,7 +347,7 @@ async fn finish_runs(connection: &mut PgConnection, ended: &[&Settled]) -> Store
     Ok(())
 }
 
-fn states(rows: &[&Settled]) -> StoreResult<Vec<String>> {
+pub(super) fn states(rows: &[&Settled]) -> StoreResult<Vec<String>> {
     rows.iter()
         .map(|one| serde_json::to_string(&one.transition.state).map(storable))
         .collect::<Result<_, _>>()
@@ -354,7 +357,10 @@ fn states(rows: &[&Settled]) -> StoreResult<Vec<String>> {
         })
 }
 
-async fn insert_bursts(connection: &mut PgConnection, batch: &[Settled]) -> StoreResult<()> {
+pub(super) async fn insert_bursts(
+    connection: &mut PgConnection,
+    batch: &[Settled],
+) -> StoreResult<()> {
     let bursts: Vec<&Settled> = batch
         .iter()
         .filter(|one| !one.transition.entries.is_empty())
@@ -418,7 +424,10 @@ fn arrays(entries: &[Entry]) -> (String, String, Option<String>) {
     (steps, kinds, results)
 }
 
-async fn cancel_sends(connection: &mut PgConnection, batch: &[Settled]) -> StoreResult<()> {
+pub(super) async fn cancel_sends(
+    connection: &mut PgConnection,
+    batch: &[Settled],
+) -> StoreResult<()> {
     let mut moot: Vec<(i16, Uuid)> = Vec::new();
     for one in batch {
         for effect in &one.transition.effects {

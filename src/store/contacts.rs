@@ -149,7 +149,7 @@ pub async fn field_names(
 /// What one contact is to be written, over all steps of a batch: deltas, never a whole row.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Delta {
-    add_tags: BTreeSet<String>,
+    add_tags: Vec<String>,
     remove_tags: BTreeSet<String>,
     set: Map<String, Value>,
     notes: Vec<String>,
@@ -160,14 +160,17 @@ impl Delta {
     pub fn add(&mut self, write: &CrmWrite) {
         match write {
             CrmWrite::AddTags(tags) => {
+                // One that was taken off before stays among those to take off: it goes to the end of the list,
+                // as in the machine's copy.
                 for tag in tags {
-                    self.remove_tags.remove(tag);
-                    self.add_tags.insert(tag.clone());
+                    if !self.add_tags.contains(tag) {
+                        self.add_tags.push(tag.clone());
+                    }
                 }
             }
             CrmWrite::RemoveTags(tags) => {
                 for tag in tags {
-                    self.add_tags.remove(tag);
+                    self.add_tags.retain(|added| added != tag);
                     self.remove_tags.insert(tag.clone());
                 }
             }
@@ -212,20 +215,21 @@ pub async fn write(
         .await?;
     let changed: Vec<_> = deltas.iter().filter(|d| d.2.changes_contact()).collect();
     if !changed.is_empty() {
-        let list = |tags: &BTreeSet<String>| Value::from_iter(tags.iter().cloned()).to_string();
+        let list =
+            |tags: &mut dyn Iterator<Item = &String>| Value::from_iter(tags.cloned()).to_string();
         sqlx::query(sql!("write_contacts"))
             .bind(changed.iter().map(|d| d.0).collect::<Vec<_>>())
             .bind(changed.iter().map(|d| d.1).collect::<Vec<_>>())
             .bind(
                 changed
                     .iter()
-                    .map(|d| list(&d.2.add_tags))
+                    .map(|d| list(&mut d.2.add_tags.iter()))
                     .collect::<Vec<_>>(),
             )
             .bind(
                 changed
                     .iter()
-                    .map(|d| list(&d.2.remove_tags))
+                    .map(|d| list(&mut d.2.remove_tags.iter()))
                     .collect::<Vec<_>>(),
             )
             .bind(

@@ -336,7 +336,7 @@ fn timed(rows: Vec<PgRow>, scope: &Scope) -> StoreResult<Vec<Claimed>> {
         .collect()
 }
 
-fn claimed(row: &PgRow) -> StoreResult<Claimed> {
+pub(super) fn claimed(row: &PgRow) -> StoreResult<Claimed> {
     let code: i16 = row.try_get(7)?;
     let status = Status::from_code(code).ok_or_else(|| StoreError::Corrupt {
         what: "status",

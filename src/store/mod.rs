@@ -17,6 +17,7 @@ pub mod executions;
 pub mod install;
 pub mod intake;
 pub mod limits;
+pub mod migrate;
 pub mod operate;
 pub mod others;
 pub mod outbox;
@@ -30,6 +31,7 @@ pub mod session;
 pub mod suppressions;
 pub mod tenants;
 pub mod timers;
+pub mod versions;
 pub mod workflows;
 
 pub use error::{StoreError, StoreResult};

@@ -201,14 +201,36 @@ async fn write_triggers(
         )
         .execute(&mut *connection)
         .await?;
-    // What its executions depend on, and what starts them: nothing else need be written as an event.
+    // What starts them need be written as an event, and what they depend on.
+    let started = triggers.iter().map(|t| (t.kind.clone(), String::new()));
+    write_interests(connection, tenant, program, started).await
+}
+
+/// What the executions of a version depend on is written as events again, for executions that come back to it.
+///
+/// # Errors
+/// Of the database.
+pub async fn listen(
+    connection: &mut PgConnection,
+    tenant: i32,
+    program: &Program,
+) -> StoreResult<()> {
+    write_interests(connection, tenant, program, std::iter::empty()).await
+}
+
+async fn write_interests(
+    connection: &mut PgConnection,
+    tenant: i32,
+    program: &Program,
+    more: impl Iterator<Item = (String, String)>,
+) -> StoreResult<()> {
     let mut interests = program.interests();
-    interests.extend(triggers.iter().map(|t| (t.kind.clone(), String::new())));
+    interests.extend(more);
     let (types, fields): (Vec<_>, Vec<_>) = interests.into_iter().unzip();
     sqlx::query(sql!("insert_interests"))
         .bind(tenant)
-        .bind(workflow)
-        .bind(version)
+        .bind(program.numbers.workflow)
+        .bind(program.numbers.version)
         .bind(types)
         .bind(fields)
         .execute(connection)

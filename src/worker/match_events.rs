@@ -304,8 +304,7 @@ async fn handle(
                     event,
                     decided.len(),
                     &mut notes,
-                    &mut wanted,
-                    &mut refused,
+                    (&mut wanted, &mut refused),
                 );
             }
             if wanted.last().is_some_and(|w| w.event == decided.len()) {
@@ -363,8 +362,7 @@ fn decide(
     event: &Queued,
     index: usize,
     notes: &mut Vec<Value>,
-    wanted: &mut Vec<Wanted>,
-    refused: &mut Vec<Blocked>,
+    (wanted, refused): (&mut Vec<Wanted>, &mut Vec<Blocked>),
 ) {
     let Some(program) = stage.program(version).cloned() else {
         return;

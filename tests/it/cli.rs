@@ -116,7 +116,7 @@ fn without_a_database_exit_codes_say_what_kind_of_no_it_is() {
             "say which",
         ),
         (
-            vec!["deploy", EXAMPLE, "--in-flight", "drain"],
+            vec!["deploy", EXAMPLE, "--in-flight", "migrate"],
             2,
             "--in-flight",
         ),

@@ -36,4 +36,5 @@ mod sql;
 mod testing;
 mod turns;
 mod verify;
+mod versions;
 mod waits;

@@ -94,8 +94,10 @@ async fn four_runners_let_exactly_as_many_in_as_the_workflow_has_room_for() {
     )
     .await;
     let scope = Scope::Everyone { except: Vec::new() };
-    let mut settings = waypost::worker::WorkerSettings::default();
-    settings.batch = 7;
+    let settings = waypost::worker::WorkerSettings {
+        batch: 7,
+        ..Default::default()
+    };
     let connectors = waypost::connect::Connectors::default();
     let secrets = std::sync::Arc::new(waypost::connect::NoSecrets);
     let shared =

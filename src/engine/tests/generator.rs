@@ -6,9 +6,9 @@ use serde_json::json;
 use super::*;
 
 /// What a random step is made of: a kind, ways on, and some numbers to vary it.
-pub(super) type Dice = (u8, Vec<u8>, Vec<u8>, u8, u8);
+pub(in crate::engine) type Dice = (u8, Vec<u8>, Vec<u8>, u8, u8);
 
-pub(super) fn dice() -> impl Strategy<Value = Vec<Dice>> {
+pub(in crate::engine) fn dice() -> impl Strategy<Value = Vec<Dice>> {
     let step = (
         0u8..20,
         vec(any::<u8>(), 0..3),
@@ -19,7 +19,7 @@ pub(super) fn dice() -> impl Strategy<Value = Vec<Dice>> {
     vec(step, 1..9)
 }
 
-pub(super) fn definition(dice: &[Dice]) -> Value {
+pub(in crate::engine) fn definition(dice: &[Dice]) -> Value {
     let name = |n: u8| format!("s{}", usize::from(n) % dice.len());
     let names = |list: &[u8]| {
         let mut names: Vec<String> = list.iter().map(|n| name(*n)).collect();
@@ -108,11 +108,11 @@ pub(super) fn definition(dice: &[Dice]) -> Value {
 }
 
 /// What comes up from outside, after the execution has come to rest.
-pub(super) fn inputs() -> impl Strategy<Value = Vec<(u8, u8)>> {
+pub(in crate::engine) fn inputs() -> impl Strategy<Value = Vec<(u8, u8)>> {
     vec((0u8..9, any::<u8>()), 0..12)
 }
 
-pub(super) fn give(run: &mut Run<'_>, (what, n): (u8, u8)) {
+pub(in crate::engine) fn give(run: &mut Run<'_>, (what, n): (u8, u8)) {
     match what {
         0 | 1 => drop(run.after(Duration::minutes(i64::from(n)))),
         2 => drop(run.set("score", json!(n % 9))),
@@ -120,7 +120,10 @@ pub(super) fn give(run: &mut Run<'_>, (what, n): (u8, u8)) {
         4 => drop(run.event("form.submitted", json!({ "formId": n }))),
         5 => drop(run.command(Command::SkipWait)),
         6 => {
-            let step = run.program.step_ids()[usize::from(n) % run.program.steps.len()].clone();
+            // By name: the order of the steps must not matter.
+            let mut steps = run.program.step_ids().to_vec();
+            steps.sort_unstable();
+            let step = steps[usize::from(n) % steps.len()].clone();
             match n % 3 {
                 0 => drop(run.command(Command::Move { step })),
                 1 => drop(run.command(Command::Retry { step: None })),
@@ -144,7 +147,7 @@ pub(super) fn give(run: &mut Run<'_>, (what, n): (u8, u8)) {
 }
 
 /// Where the contact lives is one more die.
-pub(super) fn contact(dice: &[Dice]) -> Value {
+pub(in crate::engine) fn contact(dice: &[Dice]) -> Value {
     let zones = [
         "UTC",
         "Europe/Berlin",

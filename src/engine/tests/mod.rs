@@ -4,11 +4,11 @@ mod actions;
 mod commands;
 mod ends;
 mod fields;
-mod generator;
+pub(super) mod generator;
 mod joins;
 mod others;
 mod path;
-mod properties;
+pub(super) mod properties;
 mod reviews;
 mod triggers;
 mod waits;
@@ -202,7 +202,10 @@ impl<'p> Run<'p> {
         let state = serde_json::to_string(&self.ex.state).unwrap();
         self.ex.state = serde_json::from_str(&state).unwrap();
         let fields = serde_json::to_string(&self.contact.fields).unwrap();
+        // What sticky splits chose is stored beside the contact.
+        let choices = std::mem::take(&mut self.contact.choices);
         self.contact = Contact::new(self.contact.id, serde_json::from_str(&fields).unwrap());
+        self.contact.choices = choices;
         if let Some(other) = &mut self.other {
             std::mem::swap(&mut self.program, other);
         }

@@ -17,7 +17,7 @@ fn mishap() -> impl Strategy<Value = Mishap> {
 }
 
 /// What must hold of any execution at rest.
-fn sound(run: &Run<'_>) {
+pub(in crate::engine) fn sound(run: &Run<'_>) {
     let state = &run.ex.state;
     let forks: Vec<i32> = state.forks.iter().map(|fork| fork.id).collect();
     for branch in &state.branches {

@@ -257,7 +257,8 @@ fn a_contact_keeps_its_variant_over_executions_and_versions() {
     };
     // One contact, one execution of each version after the other: (shares, sticky), the variant it gets, and
     // whether that is written down.
-    let table: [(&[(&str, f64)], bool, &str, bool); 7] = [
+    type Row<'a> = (&'a [(&'a str, f64)], bool, &'a str, bool);
+    let table: [Row<'_>; 7] = [
         (&[("a", 100.0), ("b", 0.0)], true, "a", true),
         (&[("a", 0.0), ("b", 100.0)], true, "a", false),
         (&[("b", 0.0), ("a", 0.0), ("c", 100.0)], true, "a", false),

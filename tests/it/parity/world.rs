@@ -64,6 +64,9 @@ pub type Request = (String, Value);
 /// One line of what happened to an execution: `(at, event, step, result)`.
 pub type Line = (String, String, Option<String>, Value);
 
+/// Ids and requests, in order.
+type Asked = VecDeque<(Uuid, Request)>;
+
 /// All that happened, in a shape in which both sides can be compared.
 #[derive(Debug, Default)]
 pub struct Story {
@@ -75,7 +78,7 @@ pub struct Story {
     pub sent: BTreeMap<Uuid, Request>,
     /// What was asked for and is not yet answered, by execution and step: what ends in the same burst as it
     /// was asked for is cancelled before it goes out.
-    asked: BTreeMap<(Uuid, Option<String>), VecDeque<(Uuid, Request)>>,
+    asked: BTreeMap<(Uuid, Option<String>), Asked>,
     /// Enrolled, active, completed, failed, exited, goals.
     pub summary: [u64; 6],
 }
