@@ -27,6 +27,7 @@ pub mod janitor;
 pub mod listen;
 pub mod match_events;
 pub mod pace;
+mod room;
 mod rooms;
 pub mod run;
 pub mod schedule;

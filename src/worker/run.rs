@@ -77,6 +77,8 @@ impl Runner {
         let mut tx = connection.begin().await?;
         faults::at(FailPoint::RunBegun).await?;
         let mut claimed = self.turn(&mut tx, scope, from, limit).await?;
+        // The turn may have shown that others wait: then what fills it up is little too.
+        let limit = self.turns.rows(limit);
         let enough = |claimed: &[Claimed]| i32::try_from(claimed.len()).is_ok_and(|n| n >= limit);
         let mut full = enough(&claimed);
         if !full {

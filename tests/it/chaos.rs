@@ -1,11 +1,7 @@
 //! Worker processes killed at random: everything ends, nothing happens twice, nothing goes unrecorded.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashMap, time::Duration};
 
-use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection, Row};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -18,8 +14,9 @@ use waypost::{
     },
 };
 
+pub(crate) use crate::figure::Dice;
 use crate::{
-    figure::Dice,
+    checker::{Send, check_requests, ended},
     fleet::{Process, deploy},
     support::database,
 };
@@ -142,38 +139,6 @@ pub(crate) async fn count(c: &mut PgConnection, sql: &'static str) -> u64 {
     n.try_into().unwrap()
 }
 
-/// A send as the database knows it after the end.
-pub(crate) struct Ended {
-    policy: String,
-    status: String,
-    first_at: Option<DateTime<Utc>>,
-    attempts: i64,
-    tries: i64,
-}
-
-pub(crate) async fn ended(c: &mut PgConnection) -> HashMap<String, Ended> {
-    sqlx::query(
-        "select o.id::text, o.policy, o.status, o.first_attempt_at, o.attempts::int8,
-                (select count(*) from waypost.outbox_attempts a where a.outbox_id = o.id)
-           from waypost.outbox o",
-    )
-    .fetch_all(c)
-    .await
-    .unwrap()
-    .iter()
-    .map(|row| {
-        let ended = Ended {
-            policy: row.get(1),
-            status: row.get(2),
-            first_at: row.get(3),
-            attempts: row.get(4),
-            tries: row.get(5),
-        };
-        (row.get(0), ended)
-    })
-    .collect()
-}
-
 fn by_key(requests: &[Received]) -> HashMap<String, Vec<&Received>> {
     let mut found: HashMap<String, Vec<&Received>> = HashMap::new();
     for request in requests {
@@ -181,53 +146,6 @@ fn by_key(requests: &[Received]) -> HashMap<String, Vec<&Received>> {
         found.entry(key).or_default().push(request);
     }
     found
-}
-
-/// What the provider saw against what the database says.
-pub(crate) fn check_requests(
-    provider: &FakeHttp,
-    requests: &[Received],
-    sends: &HashMap<String, Ended>,
-) {
-    let slack = Duration::from_millis(5);
-    let asked = by_key(requests);
-    for (key, requests) in &asked {
-        let send = sends
-            .get(key)
-            .unwrap_or_else(|| panic!("{key} was sent and never recorded"));
-        let first = requests[0];
-        for again in requests {
-            let same = (&again.body, &again.path, &again.method)
-                == (&first.body, &first.path, &first.method);
-            assert!(same, "{key} was sent with different bytes");
-        }
-        let recorded: SystemTime = send
-            .first_at
-            .unwrap_or_else(|| panic!("{key} was sent without a recorded attempt"))
-            .into();
-        assert!(send.attempts > 0, "{key} was sent, its attempts are none");
-        assert!(
-            recorded <= first.at + slack,
-            "{key} left before its attempt was recorded"
-        );
-        assert!(
-            requests.len() as i64 <= send.tries,
-            "{key}: {} requests of {} recorded tries",
-            requests.len(),
-            send.tries
-        );
-        assert_eq!(provider.acts(key), 1, "{key}: effects");
-        if send.policy == "hold" {
-            assert_eq!(requests.len(), 1, "{key} is held and was sent again");
-        }
-    }
-    for (key, send) in sends {
-        match (send.policy.as_str(), send.status.as_str()) {
-            (_, "sent") => assert!(asked.contains_key(key), "{key} is sent and never arrived"),
-            ("hold", "unknown") => {}
-            (policy, status) => panic!("{key} is {policy} and ended {status}"),
-        }
-    }
 }
 
 /// What the database itself holds once everything has ended: each effect once, no execution lost.
@@ -326,7 +244,7 @@ async fn workers_killed_at_random_lose_nothing_and_do_nothing_twice() {
     let requests = provider.received();
     let sends = ended(&mut c).await;
     let statuses = |policy: &str, status: &str| {
-        let matching = |s: &&Ended| s.policy == policy && s.status == status;
+        let matching = |s: &&Send| s.policy == policy && s.status == status;
         sends.values().filter(matching).count()
     };
     let repeated = requests.len() - by_key(&requests).len();

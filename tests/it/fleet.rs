@@ -24,8 +24,6 @@ pub fn waypost(url: &str, args: &[&str]) -> Command {
         .env("WAYPOST_MATCHERS", "1")
         .env("WAYPOST_DISPATCHERS", "1")
         .env_remove("WAYPOST_TENANT")
-        // `long` asks the tests for their long form; to a process it would be a list of fail points.
-        .env_remove("WAYPOST_FAULTS")
         .env_remove("RUST_LOG");
     command
 }

@@ -7,6 +7,7 @@ mod backtest;
 mod branching;
 mod cancelled;
 mod chaos;
+mod checker;
 mod cli;
 mod cli_operate;
 mod cli_serve;

@@ -9,7 +9,8 @@ use waypost::{
 };
 
 use crate::{
-    chaos::{arrive, check_requests, ended, journey, until_done},
+    chaos::{arrive, journey, until_done},
+    checker::{check_requests, ended},
     fleet::Process,
     own_server::{OwnServer, exit_code},
 };

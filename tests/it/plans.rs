@@ -43,6 +43,7 @@ const CLAIM_OUTBOX_TURNS: &str = include_str!("../../sql/queries/claim_outbox_tu
 const EVENT_TURNS: &str = include_str!("../../sql/queries/event_turns.sql");
 const FIRE_TIMERS: &str = include_str!("../../sql/queries/fire_timers.sql");
 const FIRE_TURN: &str = include_str!("../../sql/queries/fire_turn.sql");
+const CLAIM_OUTBOX_ROOM: &str = include_str!("../../sql/queries/claim_outbox_room.sql");
 const READ_EVENTS: &str = include_str!("../../sql/queries/read_events.sql");
 const EXPIRED_LEASES: &str = include_str!("../../sql/queries/expired_leases.sql");
 
@@ -78,9 +79,14 @@ fn hot() -> Vec<Hot> {
         Hot {
             name: "claim_outbox_turns",
             sql: CLAIM_OUTBOX_TURNS,
-            args: "timestamptz 'epoch', 1000, 60000, '{1}', 1000",
+            args: "timestamptz 'epoch', 1000, 60000, '{1}', 1000, '{}', '{}', 1000",
             index: "sends_turns",
             sorts: false,
+            name: "claim_outbox_room",
+            sql: CLAIM_OUTBOX_ROOM,
+            args: "timestamptz 'epoch', 1000, 60000, '{}', '{}', '{}', 1000",
+            index: "sends_due",
+            sorts: true,
             rows: BATCH,
             pages: 25,
         },

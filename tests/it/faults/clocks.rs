@@ -15,17 +15,18 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep};
 use waypost::testing::fake_http::{FakeHttp, Fault};
 
+use super::figure::{Figure, form};
 use crate::{
-    chaos::{count, ended, until_done},
-    figure::{Figure, form},
+    chaos::{count, until_done},
+    checker::ended,
     fleet::{Process, waypost},
     own_server::{OwnServer, RawServer},
 };
 
 const FIGURE: Figure = Figure {
-    id: "F12",
+    name: "F12",
     fault: "clocks: worker +-1 h, database -30 s and +10 min",
-    target: "no early timer over 1 s, no lease shorter than promised",
+    wanted: "no early timer over 1 s, no lease shorter than promised",
 };
 /// The lease of the fleet's workers, in seconds.
 const LEASE: f64 = 6.0;

@@ -15,18 +15,19 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use waypost::testing::fake_http::FakeHttp;
 
+use super::figure::{Figure, form};
 use super::server_crash::{Acknowledged, as_worker, enrol, resumed};
 use crate::{
-    chaos::{check_database, check_requests, count, counter, ended, journey, until_done},
-    figure::{Figure, form},
+    chaos::{check_database, count, counter, journey, until_done},
+    checker::{check_requests, ended},
     fleet::Process,
     own_server::{OwnServer, exit_code},
 };
 
 const FIGURE: Figure = Figure {
-    id: "F15",
+    name: "F15",
     fault: "disk full, then freed",
-    target: "process up, clear error, nothing corrupt, resumes within 30 s",
+    wanted: "process up, clear error, nothing corrupt, resumes within 30 s",
 };
 const MEGABYTES: u32 = 320;
 

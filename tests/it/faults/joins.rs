@@ -7,17 +7,19 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use waypost::{app::verify::verify, testing::fake_http::FakeHttp};
 
+use super::figure::{Figure, form};
 use super::stage::Stage;
 use crate::{
-    chaos::{check_requests, count, ended},
-    figure::{Dice, Figure, form},
+    chaos::count,
+    checker::{check_requests, ended},
+    figure::Dice,
     fleet::Process,
 };
 
 const FIGURE: Figure = Figure {
-    id: "F11",
+    name: "F11",
     fault: "64 branches end at once, 2,000 joins, with kills",
-    target: "each join fires once, sweep repairs 0",
+    wanted: "each join fires once, sweep repairs 0",
 };
 const BRANCHES: usize = 64;
 const WORKERS: usize = 4;

@@ -6,17 +6,19 @@ use sqlx::PgConnection;
 use tokio::time::{Instant, sleep_until};
 use waypost::testing::fake_http::Fault;
 
+use super::figure::{Figure, form};
 use super::stage::Stage;
 use crate::{
-    chaos::{arrive, check_database, check_requests, count, counter, ended, journey, until_done},
-    figure::{Dice, Figure, form},
+    chaos::{arrive, check_database, count, counter, journey, until_done},
+    checker::{check_requests, ended},
+    figure::Dice,
     fleet::Process,
 };
 
 const FIGURE: Figure = Figure {
-    id: "F1",
+    name: "F1",
     fault: "SIGKILL of 4 workers every 200 to 500 ms",
-    target: "0 lost, 0 double effects, throughput at least half of fault-free",
+    wanted: "0 lost, 0 double effects, throughput at least half of fault-free",
 };
 const WORKERS: usize = 4;
 /// Executions open at any moment: there is always more to do than the workers, and the leases of the dead, hold.

@@ -5,17 +5,19 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use waypost::testing::fake_http::Fault;
 
+use super::figure::{Figure, form};
 use super::stage::Stage;
 use crate::{
-    chaos::{arrive, check_database, check_requests, count, counter, ended, journey, until_done},
-    figure::{Dice, Figure, form},
+    chaos::{arrive, check_database, count, counter, journey, until_done},
+    checker::{check_requests, ended},
+    figure::Dice,
     fleet::Process,
 };
 
 const FIGURE: Figure = Figure {
-    id: "F6",
+    name: "F6",
     fault: "SIGSTOP 1 to 10 leases",
-    target: "0 stale writes; 0 extra effects for hold always, for dedupe inside the key's window",
+    wanted: "0 stale writes; 0 extra effects for hold always, for dedupe inside the key's window",
 };
 /// The lease of the fleet's workers.
 const LEASE: Duration = Duration::from_secs(6);

@@ -17,18 +17,19 @@ use waypost::{
     testing::fake_http::FakeHttp,
 };
 
+use super::figure::{Figure, form};
 use super::server_crash::{Acknowledged, enrol};
 use crate::{
-    chaos::{check_database, check_requests, count, counter, ended, journey, until_done},
-    figure::{Figure, form},
+    chaos::{check_database, count, counter, journey, until_done},
+    checker::{check_requests, ended},
     fleet::Process,
     own_server::{OwnServer, RawServer, as_owner},
 };
 
 const FIGURE: Figure = Figure {
-    id: "F17",
+    name: "F17",
     fault: "synchronous standby promoted under load",
-    target: "0 acknowledged lost; writers back within 10 s of promotion",
+    wanted: "0 acknowledged lost; writers back within 10 s of promotion",
 };
 
 /// A standby of the primary that it waits for at every commit.

@@ -11,18 +11,19 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::{MissedTickBehavior, interval};
 use waypost::testing::fake_http::{FakeHttp, Fault};
 
+use super::figure::{Figure, form};
 use super::{server_crash::as_worker, stage::Stage};
 use crate::{
-    chaos::{arrive, check_database, check_requests, count, counter, ended, journey, until_done},
-    figure::{Figure, form},
+    chaos::{arrive, check_database, count, counter, journey, until_done},
+    checker::{check_requests, ended},
     fleet::{self, Process},
     own_server::{OwnServer, as_owner, exit_code},
 };
 
 const FIGURE: Figure = Figure {
-    id: "F18",
+    name: "F18",
     fault: "old and new binary together on the upgraded schema; dump and restore with restore-guard",
-    target: "0 lost, 0 double, no `hold` sent again",
+    wanted: "0 lost, 0 double, no `hold` sent again",
 };
 
 /// A worker of the older release: its own binary, else this one, for which the schema is too new as well.

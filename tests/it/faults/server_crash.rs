@@ -16,19 +16,19 @@ use waypost::{
     testing::fake_http::FakeHttp,
 };
 
+use super::figure::{Figure, form};
 use crate::{
-    chaos::{
-        check_database, check_requests, count, counter, ended, journey, try_arrive, until_done,
-    },
-    figure::{Figure, form, quantile},
+    chaos::{check_database, count, counter, journey, try_arrive, until_done},
+    checker::{check_requests, ended},
+    figure::quantile,
     fleet::Process,
     own_server::OwnServer,
 };
 
 const FIGURE: Figure = Figure {
-    id: "F3",
+    name: "F3",
     fault: "pg_ctl -m immediate every 8 s under load",
-    target: "0 acknowledged enrolments lost; p99 resume at most 3 s after Postgres accepts",
+    wanted: "0 acknowledged enrolments lost; p99 resume at most 3 s after Postgres accepts",
 };
 const EVERY: Duration = Duration::from_secs(8);
 
