@@ -81,7 +81,12 @@ fn hot() -> Vec<Hot> {
             sql: CLAIM_OUTBOX_TURNS,
             args: "timestamptz 'epoch', 1000, 60000, '{1}', 1000, '{}', '{}', 1000",
             index: "sends_turns",
-            sorts: false,
+            // Room goes round by place.
+            sorts: true,
+            rows: BATCH,
+            pages: 25,
+        },
+        Hot {
             name: "claim_outbox_room",
             sql: CLAIM_OUTBOX_ROOM,
             args: "timestamptz 'epoch', 1000, 60000, '{}', '{}', '{}', 1000",
