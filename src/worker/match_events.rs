@@ -52,8 +52,8 @@ type Person = (i32, Uuid);
 pub struct Matcher {
     shared: Shared,
     from: i16,
-    /// Rounds in a row whose buckets held only events of tenants that are not ours.
-    passed_over: u32,
+    /// The buckets of the last look held only events of tenants that are not ours.
+    passed_over: bool,
 }
 
 /// An event of the round and what was decided about it.
@@ -80,7 +80,7 @@ impl Matcher {
         Self {
             shared,
             from,
-            passed_over: 0,
+            passed_over: false,
         }
     }
 
@@ -90,7 +90,15 @@ impl Matcher {
     /// Of the database, where trying again later is right.
     pub async fn run_once(&mut self, scope: &Scope) -> StoreResult<Round> {
         let mut connection = self.shared.pool.acquire().await?;
-        match self.attempt(&mut connection, scope, None).await {
+        let mut done = self.attempt(&mut connection, scope, None).await;
+        // Others' events must not hide ours in later buckets; once round, there are none.
+        for _ in 1..LAP {
+            if !(self.passed_over && matches!(done, Ok(Round::Idle))) {
+                break;
+            }
+            done = self.attempt(&mut connection, scope, None).await;
+        }
+        match done {
             Ok(round) => Ok(round),
             Err((error, people)) if error.remedy() != Remedy::Reconnect && !people.is_empty() => {
                 tracing::warn!(error = %error.class(), contacts = people.len(), "a batch of events failed; going contact by contact");
@@ -149,6 +157,7 @@ impl Matcher {
                 Some(only) => events::lock_buckets(&mut tx, &[only.bucket]).await?,
                 None => events::claim_buckets(&mut tx, self.from, BUCKETS).await?,
             };
+            self.passed_over = false;
             if buckets.is_empty() {
                 return Ok((Round::Idle, Left::default(), false));
             }
@@ -180,20 +189,13 @@ impl Matcher {
                 };
                 self.from = last.unwrap_or(0);
             }
+            self.passed_over = queue.is_empty();
             if queue.is_empty() {
-                // Others' events in these buckets must not hide ours in later ones: once round, then idle.
-                self.passed_over = (self.passed_over + 1) % LAP;
-                let round = if self.passed_over == 0 {
-                    Round::Idle
-                } else {
-                    Round::Worked
-                };
                 // Awaited: a transaction that is only dropped keeps its bucket locks until its connection is used
                 // again, and the next look, on another connection, would find nothing to do.
                 tx.rollback().await?;
-                return Ok((round, Left::default(), false));
+                return Ok((Round::Idle, Left::default(), false));
             }
-            self.passed_over = 0;
             faults::at(FailPoint::MatchRead).await?;
             let (handled, left, enrolled) = handle(&self.shared, &mut tx, scope, &queue).await?;
             faults::at(FailPoint::MatchLogged).await?;
