@@ -56,8 +56,8 @@ type Person = (i32, Uuid);
 pub struct Matcher {
     shared: Shared,
     from: i16,
-    /// Rounds in a row whose buckets held only events of tenants that are not ours.
-    passed_over: u32,
+    /// The buckets of the last look held only events of tenants that are not ours.
+    passed_over: bool,
     turns: Turns,
     /// The next round goes by turns; rounds by age and by turns alternate while it is crowded.
     by_turns: bool,
@@ -87,7 +87,7 @@ impl Matcher {
         Self {
             shared,
             from,
-            passed_over: 0,
+            passed_over: false,
             turns: Turns::default(),
             by_turns: false,
         }
@@ -100,7 +100,15 @@ impl Matcher {
     pub async fn run_once(&mut self, scope: &Scope) -> StoreResult<Round> {
         let mut connection = self.shared.pool.acquire().await?;
         self.by_turns = self.turns.crowded && !self.by_turns;
-        match self.attempt(&mut connection, scope, None).await {
+        let mut done = self.attempt(&mut connection, scope, None).await;
+        // Others' events must not hide ours in later buckets; once round, there are none.
+        for _ in 1..LAP {
+            if !(self.passed_over && matches!(done, Ok(Round::Idle))) {
+                break;
+            }
+            done = self.attempt(&mut connection, scope, None).await;
+        }
+        match done {
             Ok(round) => Ok(round),
             Err((error, people)) if error.remedy() != Remedy::Reconnect && !people.is_empty() => {
                 tracing::warn!(error = %error.class(), contacts = people.len(), "a batch of events failed; going contact by contact");
@@ -187,6 +195,7 @@ impl Matcher {
                 None if by_turns => events::lock_buckets(&mut tx, &buckets_of(&turn)).await?,
                 None => events::claim_buckets(&mut tx, self.from, reach).await?,
             };
+            self.passed_over = false;
             if buckets.is_empty() {
                 // Of a turn: others hold them all. By age there may be more.
                 let round = if by_turns { Round::Worked } else { Round::Idle };
@@ -219,7 +228,9 @@ impl Matcher {
             let cut_short = queue.len() >= most.unsigned_abs() as usize;
             if only.is_none() && !by_turns {
                 // A round of few buckets that found them all has not seen the others.
-                let more = reach < BUCKETS && buckets.len() >= reach.unsigned_abs() as usize;
+                let more = reach < BUCKETS
+                    && !queue.is_empty()
+                    && buckets.len() >= reach.unsigned_abs() as usize;
                 self.turns.crowded = cut_short
                     || more
                     || queue
@@ -232,20 +243,13 @@ impl Matcher {
                 };
                 self.from = last.unwrap_or(0);
             }
-            if queue.is_empty() && !by_turns {
-                // Others' events in these buckets must not hide ours in later ones: once round, then idle.
-                self.passed_over = (self.passed_over + 1) % LAP;
-                let round = if self.passed_over == 0 {
-                    Round::Idle
-                } else {
-                    Round::Worked
-                };
+            self.passed_over = queue.is_empty() && !by_turns;
+            if self.passed_over {
                 // Awaited: a transaction that is only dropped keeps its bucket locks until its connection is used
                 // again, and the next look, on another connection, would find nothing to do.
                 tx.rollback().await?;
-                return Ok((round, Left::default(), false));
+                return Ok((Round::Idle, Left::default(), false));
             }
-            self.passed_over = 0;
             faults::at(FailPoint::MatchRead).await?;
             let (handled, left, enrolled) = handle(&self.shared, &mut tx, scope, &queue).await?;
             faults::at(FailPoint::MatchLogged).await?;

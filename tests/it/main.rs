@@ -32,6 +32,7 @@ mod parity;
 mod plans;
 mod population;
 mod private_pg;
+mod proxy;
 mod queries;
 mod refusals;
 mod sql;
