@@ -77,12 +77,18 @@ mod tests {
 
     #[test]
     fn touching_pauses_are_one() {
-        let pauses = Pauses::new([
-            (at("03-05T00:00"), at("03-06T00:00")),
-            (at("03-01T00:00"), at("03-03T00:00")),
-            (at("03-02T00:00"), at("03-05T00:00")),
-            (at("04-02T00:00"), at("04-01T00:00")),
-        ]);
+        let dates = [
+            ("03-05T00:00", "03-06T00:00"),
+            ("03-01T00:00", "03-03T00:00"),
+            ("03-02T00:00", "03-05T00:00"),
+            ("04-02T00:00", "04-01T00:00"),
+        ];
+        let dates = dates.map(|(from, until)| PauseDates {
+            from: at(from),
+            until: at(until),
+        });
+        let pauses = Pauses::of(&dates);
+        assert_eq!(pauses.all(), [(at("03-01T00:00"), at("03-06T00:00"))]);
         let table = [
             ("02-28T23:59", None),
             ("03-01T00:00", Some("03-06T00:00")),
