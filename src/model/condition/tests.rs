@@ -44,6 +44,8 @@ fn leaves() {
         ("contact.email", "exists", Value::Null, true),
         ("contact.email", "exists", json!(true), true),
         ("contact.email", "exists", json!(false), false),
+        ("contact.email", "exists", json!("TRUE"), true),
+        ("contact.email", "exists", json!("False"), false),
         ("contact.gone", "exists", Value::Null, false),
         ("contact.empty", "exists", Value::Null, true),
         ("contact.gone", "not_exists", Value::Null, true),
@@ -421,6 +423,13 @@ fn a_trace_tells_why_and_stays_small() {
     assert_eq!((conditions.len(), *omitted), (200, 100));
     let (_, trace) = compile(leaf("vars.y")).eval_traced(&long, Utc::now(), Tz::UTC);
     assert!(serde_json::to_string(&trace).unwrap().len() < 2_000);
+
+    // A template that finds no bounds is no mistake, and holds of nothing.
+    let bounds =
+        json!({"field": "contact.score", "operator": "between", "value": "{{ vars.none }}"});
+    let (held, trace) = compile(bounds).eval_traced(&scope(), Utc::now(), Tz::UTC);
+    let trace = serde_json::to_value(&trace).unwrap();
+    assert_eq!((held, &trace["error"]), (false, &Value::Null), "{trace}");
 
     // What is cut says so, and nothing else does: 20 items, 200 characters, four levels.
     let members = |n: usize| -> Value {

@@ -143,6 +143,7 @@ fn filters() {
             "€1,234,567.50 -1,234.50 5.0",
         ),
         ("{{ 1234.5 | number: 2, '.', ',' }}", "1.234,50"),
+        ("{{ 123456 | number }} {{ 123 | number }}", "123,456 123"),
         (
             "{{ 1.2 | ceil }} {{ -1.2 | floor }} {{ -3 | abs }} {{ 5 | at_most: 3 }} {{ '7x' | int }}",
             "2 -2 3 3 0",
@@ -504,6 +505,17 @@ fn limits_hold() {
         ".a".repeat(5_000)
     );
     assert!(Template::compile(&source).is_err());
+    // What it grows to counts, not what it would be with both texts in it; a list has 100,000 items.
+    let scope =
+        MapScope(json!({ "vars": { "long": "ab".repeat(262_144), "most": vec![1; 100_000] } }));
+    for (source, wanted) in [
+        ("{{ vars.long | replace: 'ab', 'cde' | size }}", "786432"),
+        ("{{ vars.most | sum }}", "100000"),
+    ] {
+        let template = Template::compile(source).unwrap();
+        let rendered = template.render(&scope, now(), Tz::UTC, Escape::None);
+        assert_eq!(rendered.as_deref(), Ok(wanted));
+    }
     for (branches, fits) in [(100, true), (101, false), (4_000, false)] {
         let more = "{% elsif 1 %}".repeat(branches);
         let source = format!("{{% if 1 %}}{more}{{% endif %}}");

@@ -595,6 +595,14 @@ fn date() {
                 diff("2026-03-29T12:00", "2026-03-28T12:01", "days"),
                 Ok(json!(0)),
             ),
+            // Of calendar units those that the wall clock has gone through, however long they were.
+            (
+                diff("2026-10-24T12:00", "2026-10-25T11:59", "days"),
+                Ok(json!(0)),
+            ),
+            (diff("2024-01-01", "2024-01-31", "months"), Ok(json!(0))),
+            (diff("2024-02-01", "2024-03-01", "months"), Ok(json!(1))),
+            (diff("2020-02-29", "2044-02-28", "years"), Ok(json!(23))),
             (diff("2024-01-31", "2024-03-01", "months"), Ok(json!(1))),
             (diff("2026-05-01", "2024-02-29", "years"), Ok(json!(-2))),
             (
