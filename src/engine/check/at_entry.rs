@@ -129,8 +129,10 @@ mod tests {
     fn who_meets_a_goal_before_it_is_set_is_counted() {
         let above = |field: &str, value: u32| json!({ "field": field, "operator": "greater_than", "value": value });
         let mut definition = steps(json!([set("n", json!(1), &[])]));
+        definition["variables"] = json!({ "least": 50 });
+        let least = json!({ "field": "contact.score", "operator": "greater_than", "value": "{{ vars.least }}" });
         definition["goals"] = json!([
-            { "id": "rich", "conditions": above("contact.score", 50) },
+            { "id": "rich", "conditions": least },
             { "id": "none", "conditions": above("contact.score", 500) },
             { "id": "later", "conditions": above("vars.n", 0) },
         ]);

@@ -306,6 +306,29 @@ fn what_a_step_left_is_found_under_its_new_name() {
 }
 
 #[test]
+fn visits_are_counted_on_where_the_steps_stand_in_another_order() {
+    let looped = steps(json!([
+        set("a", json!(1), &["b"]),
+        set("b", json!(1), &["w"]),
+        wait("w", 1, &["a"])
+    ]));
+    let (from, to) = (Made::new(1, &looped), Made::new(2, &turned(&looped, 1)));
+    let counts = |run: &Run<'_>, made: &Made| {
+        let ids = made.program.step_ids();
+        let visits = run.ex.state.visits.iter();
+        visits
+            .map(|(step, count)| (ids[*step as usize].clone(), *count))
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let mut run = Run::new(&from.program, json!({}));
+    run.go().after(Duration::days(1));
+    let before = counts(&run, &from);
+    assert_eq!(before.len(), 3, "{before:?}");
+    assert!(go_over(&mut run, &way(&from, &to, &[]), &to, false));
+    assert_eq!(counts(&run, &to), before);
+}
+
+#[test]
 fn what_was_sent_is_waited_for_where_the_step_stays_and_refused_where_it_goes() {
     let from = Made::new(
         1,

@@ -152,6 +152,24 @@ fn the_rules_of_enrollment_hold() {
 }
 
 #[test]
+fn an_execution_knows_what_it_was_enrolled_by() {
+    let text = r#"{ "id": "w", "trigger": { "type": "custom.event" },
+        "actions": [{ "id": "t", "type": "add_tag", "config": { "tag": "{{ event.data.tag }}" } }] }"#;
+    let programs = [program(text, "w.json", 1)];
+    let happened = [
+        json!({ "type": "custom.event", "contact_id": "a", "data": { "tag": "x" },
+                            "occurred_at": "2026-03-02T10:00:00Z" }),
+    ];
+    let (_, summary) = simulate(
+        &programs,
+        &[json!({ "id": "a" })],
+        &happened,
+        Options::default(),
+    );
+    assert_eq!(summary.completed_enrollments, 1);
+}
+
+#[test]
 fn a_triggers_own_limit_and_its_debounce() {
     let of = |more: &str| {
         let text = format!(
