@@ -37,6 +37,9 @@ find_test_tools() {
     leave_out "the tests through psql (no psql)"
   have npm || { can_apt && apt_install npm; } ||
     leave_out "the fetched Postgres (no npm)"
+  # The tests of wrong clocks preload it.
+  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || { can_apt && apt_install faketime; } ||
+    leave_out "clocks that are wrong or jump (no libfaketime)"
   # Root drops to another user with it.
   ! is_root || have setpriv || leave_out "the private Postgres of a normal user (no setpriv)"
 }

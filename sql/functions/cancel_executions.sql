@@ -1,5 +1,5 @@
 -- Ends live executions as cancelled, with all that hangs on them, and returns how many were live. Outbox rows that are
--- pending, or claimed under reconcile or hold, are cancelled too; a claimed dedupe or retry row may be on the wire: it
+-- pending, or claimed under reconcile or hold, are cancelled too, or unknown where an earlier try may have been done; a claimed dedupe or retry row may be on the wire: it
 -- finishes and advances nothing.
 -- Called by: cancel, the deletion of a contact. Locks: executions, then outbox rows, each by (bucket, id).
 -- Index: runs_pk, sends_execution.
@@ -53,7 +53,7 @@ begin
     (bucket, id, execution_id, seq, tenant_id, workflow_id, version, contact_id, step, action, policy, state, fence,
      attempt, created_at, first_at, claimed_at, finished_at, request, error)
   select g.bucket, g.id, g.execution_id, g.seq, g.tenant_id, g.workflow_id, g.version, g.contact_id, g.step, g.action,
-         g.policy, 7, g.fence, g.attempt, g.created_at, g.first_at, g.claimed_at, p_now, g.request, p_reason
+         g.policy, case when g.doubt then 5 else 7 end, g.fence, g.attempt, g.created_at, g.first_at, g.claimed_at, p_now, g.request, p_reason
   from gone g;
   perform waypost.wake_parents(v_ids, p_now);
   return cardinality(v_ids);

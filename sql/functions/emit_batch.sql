@@ -24,6 +24,7 @@ declare
   v_buckets smallint[];
   v_ids     uuid[];
   v_fresh   boolean[];
+  v_won     jsonb;
   v_scope   text;
 begin
   if exists (select from unnest(types) t where t is null or t = '') then
@@ -44,26 +45,30 @@ begin
              with ordinality u(t, c, k, at, o)
         where u.o <= cardinality(types)) x;
 
-  -- The first of a key wins; a concurrent one waits here for the other's commit.
+  -- The first of a key wins; a concurrent one waits here for the other's commit. Who won is told by the row that was
+  -- written, never by the id: two deliveries of one millisecond derive the same.
   if exists (select from unnest(dedupe_keys) k where k is not null) then
-    insert into waypost.event_keys (bucket, tenant_id, contact_id, key, event_id)
-    select distinct on (u.b, u.c0, u.k) u.b, v_tenant, u.c0, u.k, u.id
-    from (select x.b, coalesce(x.c, '00000000-0000-0000-0000-000000000000'::uuid) as c0, x.k, x.id, x.o
-          from unnest(v_buckets, contact_ids, dedupe_keys, v_ids) with ordinality x(b, c, k, id, o)
-          where x.k is not null) u
-    order by u.b, u.c0, u.k, u.o
-    on conflict on constraint event_keys_pk do nothing;
+    with won as (
+      insert into waypost.event_keys (bucket, tenant_id, contact_id, key, event_id)
+      select distinct on (u.b, u.c0, u.k) u.b, v_tenant, u.c0, u.k, u.id
+      from (select x.b, coalesce(x.c, '00000000-0000-0000-0000-000000000000'::uuid) as c0, x.k, x.id, x.o
+            from unnest(v_buckets, contact_ids, dedupe_keys, v_ids) with ordinality x(b, c, k, id, o)
+            where x.k is not null) u
+      order by u.b, u.c0, u.k, u.o
+      on conflict on constraint event_keys_pk do nothing
+      returning contact_id, key)
+    select coalesce(jsonb_object_agg(w.contact_id::text || ' ' || w.key, true), '{}') into v_won from won w;
 
     -- What the key stands for now: this event, the one that was there, or an earlier one of this very batch.
     select array_agg(coalesce(e.event_id, x.id) order by x.o),
-           array_agg(x.k is null or (e.event_id = x.id and x.first) order by x.o)
+           array_agg(x.k is null or (x.first and v_won ? (x.c0::text || ' ' || x.k)) order by x.o)
       into v_ids, v_fresh
-    from (select y.*, row_number() over (partition by y.b, y.c, y.k order by y.o) = 1 as first
+    from (select y.*, coalesce(y.c, '00000000-0000-0000-0000-000000000000'::uuid) as c0,
+                 row_number() over (partition by y.b, y.c, y.k order by y.o) = 1 as first
           from unnest(v_buckets, contact_ids, dedupe_keys, v_ids) with ordinality y(b, c, k, id, o)
           where y.o <= cardinality(v_ids)) x
     left join waypost.event_keys e
-      on e.bucket = x.b and e.tenant_id = v_tenant and e.key = x.k
-     and e.contact_id = coalesce(x.c, '00000000-0000-0000-0000-000000000000'::uuid);
+      on e.bucket = x.b and e.tenant_id = v_tenant and e.key = x.k and e.contact_id = x.c0;
   end if;
 
   -- A contact's events one microsecond apart, so that (recorded_at, id) keeps the order given.

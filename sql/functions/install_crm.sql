@@ -16,7 +16,9 @@ begin
   for v_source in select * from waypost.crm_sources s where s.name like 'migrations/%' order by s.position loop
     if not exists (select from waypost.migrations m where m.name = v_source.name) then
       execute v_source.body;
-      insert into waypost.migrations (name, checksum) values (v_source.name, v_source.checksum);
+      -- As store/install does: a migration that takes something away says so in its head.
+      insert into waypost.migrations (name, checksum, expands)
+      values (v_source.name, v_source.checksum, v_source.body !~ '(?n)^-- contracts:');
     end if;
   end loop;
   if not exists (select from waypost.crm_sources s

@@ -1,5 +1,5 @@
 -- The sends of an execution that has ended: pending ones, and claimed ones under reconcile (1) or hold (2), are
--- cancelled. A claimed dedupe or retry row, and one past the barrier, may be on the wire: it finishes and advances nothing.
+-- cancelled (7), or unknown (5) where an earlier try may have been done. A claimed dedupe or retry row, and one past the barrier, may be on the wire: it finishes and advances nothing.
 -- lateral: the arrays drive, whatever the statistics say; on a queue that was empty when it was last vacuumed the
 --          planner otherwise reads the whole table for every batch (13 s instead of 4 ms at 60,000 rows)
 -- used by: store/commit.rs
@@ -15,6 +15,6 @@ with gone as (
 insert into waypost.deliveries
        (bucket, id, execution_id, seq, tenant_id, workflow_id, version, contact_id, step, action, policy, state, fence,
         attempt, created_at, first_at, claimed_at, finished_at, request, response, error)
-select bucket, id, execution_id, seq, tenant_id, workflow_id, version, contact_id, step, action, policy, 7, fence,
-       attempt, created_at, first_at, claimed_at, $3, request, null, 'cancelled'
+select bucket, id, execution_id, seq, tenant_id, workflow_id, version, contact_id, step, action, policy,
+       case when doubt then 5 else 7 end, fence, attempt, created_at, first_at, claimed_at, $3, request, null, 'cancelled'
   from gone

@@ -1,11 +1,12 @@
--- After a restore: every open row under `hold` that may have been sent before (claimed, or past the barrier) ends as
--- unknown, and its execution is told; a slice of $1 rows. Nobody sends them again.
+-- After a restore: every open row under `hold` that may have been sent before (claimed, past the barrier, or due, since
+-- it may have been claimed after the backup) ends as unknown, and its execution is told; a slice of $1 rows. Nobody
+-- sends them again.
 -- used by: store/sends.rs guard_restore
 -- locks:   the outbox rows, SKIP LOCKED
 -- index:   outbox_lease
 with open as materialized (
   select s.bucket, s.id from waypost.sends s
-   where s.state in (1, 2) and s.policy = 2 and s.tenant_id = waypost.current_tenant_id()
+   where (s.state in (1, 2) or s.due_at <= waypost.now()) and s.policy = 2 and s.tenant_id = waypost.current_tenant_id()
    order by s.bucket, s.id limit $1
    for update skip locked),
 gone as (

@@ -31,6 +31,12 @@ begin
     at        timestamptz not null,
     constraint installed_pk primary key (object)
   );
+  -- Which binaries may meet these rows: see store/install. Added later, hence apart.
+  if not exists (select from pg_catalog.pg_attribute
+                  where attrelid = 'waypost.migrations'::regclass and attname = 'expands') then
+    alter table waypost.migrations add column expands boolean not null default false;
+    alter table waypost.installed add column release text not null default '0.0.0';
+  end if;
   create table if not exists waypost.crm_sources (
     position  int not null,
     name      text not null,

@@ -180,6 +180,11 @@ pub fn tenant_name_is_valid(name: &str) -> bool {
 /// An address without its password, wherever it stands.
 #[must_use]
 pub fn without_password(url: &str) -> String {
+    let each = crate::store::hosts::each(url);
+    if each.len() > 1 {
+        let shown: Vec<String> = each.iter().map(|url| without_password(url)).collect();
+        return shown.join(" or ");
+    }
     let Ok(mut parsed) = url::Url::parse(url) else {
         return "(no URL)".to_owned();
     };

@@ -1,8 +1,8 @@
 //! The one handle of a process on its database: who we are there, and whether the schema is ours.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool, Postgres, Transaction, postgres::PgConnectOptions};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use super::{
     config::{Database, Settings},
@@ -23,7 +23,7 @@ const OWNER_CONNECTIONS: u32 = 3;
 /// What a command needs of the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
-    /// This binary's version. A private Postgres is migrated to it, any other one is not touched.
+    /// This binary's version, or a newer one that serves it too. A private Postgres is migrated to it, any other one is not touched.
     Current,
     /// Nothing: `migrate` itself, and what only wants a connection.
     Any,
@@ -61,7 +61,7 @@ impl Waypost {
                 (private.url(), Some(private))
             }
         };
-        PgConnectOptions::from_str(&url).map_err(|error| {
+        store::hosts::options(&url).map_err(|error| {
             AppError::usage(format!(
                 "{} is no Postgres URL ({error}): write postgres://user@host/database",
                 settings.database.shown()
@@ -102,9 +102,11 @@ impl Waypost {
                     format!("schema version {found}")
                 },
             ))),
-            std::cmp::Ordering::Greater => Err(AppError::no(format!(
-                "the database has schema version {found}, this binary knows up to {expected}: use the newer waypost"
-            ))),
+            // Newer than this binary; it goes on where it can work on that, and says where it cannot.
+            std::cmp::Ordering::Greater => {
+                install::plan(&mut connection, install::Options { crm: true }).await?;
+                Ok(())
+            }
         }
     }
 
@@ -173,13 +175,21 @@ impl Waypost {
         let look = async {
             let mut connection = self.owner.acquire().await?;
             let version = install::current_version(&mut connection).await?;
+            let serves = match version.cmp(&install::expected_version()) {
+                std::cmp::Ordering::Less => false,
+                std::cmp::Ordering::Equal => true,
+                std::cmp::Ordering::Greater => {
+                    let options = install::Options { crm: true };
+                    install::plan(&mut connection, options).await.is_ok()
+                }
+            };
             let isolated = version > 0 && store::overview::isolated(&mut connection).await?;
-            Ok::<_, AppError>((version, isolated))
+            Ok::<_, AppError>((version, serves, isolated))
         };
         match tokio::time::timeout(Duration::from_secs(5), look).await {
-            Ok(Ok((version, isolated))) => Readiness {
+            Ok(Ok((version, serves, isolated))) => Readiness {
                 reachable: true,
-                migrated: version == install::expected_version(),
+                migrated: serves,
                 version,
                 expected: install::expected_version(),
                 isolated,
@@ -196,7 +206,7 @@ impl Waypost {
 pub struct Readiness {
     /// The database answers.
     pub reachable: bool,
-    /// Its schema is at this binary's version.
+    /// Its schema is at this binary's version, or at a newer one that serves this binary too.
     pub migrated: bool,
     /// Its schema's version; 0: none.
     pub version: i32,

@@ -17,9 +17,9 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::{
-    BoxFuture, ConnectError, Connector, Delivery, Reply,
+    BoxFuture, ConnectError, Connector, Delivery, Found, Reply, Verdict,
     gate::{Closed, Gate, GatedBody},
-    http_request::{Call, Flavour, compose},
+    http_request::{Call, Flavour, compose, compose_lookup},
     http_response::{Answer, judge},
     secrets::Vault,
     ssrf::{Guard, GuardedResolver, Refused},
@@ -72,10 +72,45 @@ impl HttpClient {
             now,
             &mut vault,
         );
-        let call = match call {
-            Ok(call) => call,
-            Err(refusal) => return *refusal,
+        match call {
+            Ok(call) => self.make(delivery, call, until, &mut vault).await,
+            Err(refusal) => *refusal,
+        }
+    }
+
+    /// Asks what became of an earlier call with the same key.
+    async fn look_up(&self, delivery: &Delivery<'_>) -> Found {
+        let until = Instant::now() + delivery.timeout;
+        let mut vault = Vault::new(delivery.secrets);
+        let now = Utc::now().timestamp();
+        let call = compose_lookup(delivery.request, delivery.outbox_id, now, &mut vault);
+        let reply = match call {
+            Ok(call) => self.make(delivery, call, until, &mut vault).await,
+            Err(refusal) => *refusal,
         };
+        match (reply.verdict, reply.error.as_deref()) {
+            (Verdict::Ok, _) => Found::Done(reply),
+            (_, Some("http_404" | "http_410")) => Found::NotFound,
+            // Whatever became of the question, of the call nothing is known.
+            _ => Found::CannotTell(Reply {
+                verdict: Verdict::Unknown,
+                error: reply.error.map(|error| format!("lookup_{error}")),
+                message: reply
+                    .message
+                    .map(|why| format!("asked what became of it: {why}")),
+                ..reply
+            }),
+        }
+    }
+
+    /// Makes a composed call.
+    async fn make(
+        &self,
+        delivery: &Delivery<'_>,
+        call: Call,
+        until: Instant,
+        vault: &mut Vault<'_>,
+    ) -> Reply {
         if let Err(refused) = self.guard.check_url(&call.url) {
             let message = vault.redact(refused.to_string());
             return Reply::rejected(refused.class(), message);
@@ -84,7 +119,7 @@ impl HttpClient {
         if Instant::now() >= delivery.deadline {
             return Reply::too_late();
         }
-        let host = name_host(&call.url, delivery.request, &mut vault);
+        let host = name_host(&call.url, delivery.request, vault);
         let gate = Gate::new(delivery.deadline);
         let request = gated(call, &gate);
         // Kept alive beyond its end, since dropping it would move the gate.
@@ -92,7 +127,7 @@ impl HttpClient {
         let reply = match timeout_at(until, sending.as_mut()).await {
             Ok(Ok(response)) => {
                 let answer = read(response, until).await;
-                judge(&answer, &host, Utc::now(), &vault)
+                judge(&answer, &host, Utc::now(), vault)
             }
             Ok(Err(error)) => broken(&error.without_url(), &gate, &host),
             Err(_elapsed) if gate.close() => {
@@ -244,11 +279,19 @@ impl Connector for Webhook {
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Reply> {
         Box::pin(self.0.call(delivery, Flavour::Webhook))
     }
+
+    fn look_up<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Found> {
+        Box::pin(self.0.look_up(delivery))
+    }
 }
 
 impl Connector for HttpRequest {
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Reply> {
         Box::pin(self.0.call(delivery, Flavour::Plain))
+    }
+
+    fn look_up<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Found> {
+        Box::pin(self.0.look_up(delivery))
     }
 }
 

@@ -105,6 +105,33 @@ pub(super) fn compose(
     })
 }
 
+/// Composes the question what became of the call with this key: a GET of `lookup.url`, with the call's headers and auth.
+pub(super) fn compose_lookup(
+    request: &Value,
+    outbox_id: Uuid,
+    timestamp: i64,
+    vault: &mut Vault<'_>,
+) -> Result<Call, Refusal> {
+    let address = request.get("lookup").and_then(|lookup| lookup.get("url"));
+    let Some(address) = address.and_then(Value::as_str) else {
+        return refuse("no_lookup", "`lookup.url` is missing: nobody can be asked");
+    };
+    let mut question = Map::new();
+    let address = address.replace("{key}", &outbox_id.to_string());
+    question.insert("url".into(), address.into());
+    question.insert("method".into(), "GET".into());
+    for part in ["headers", "auth"] {
+        if let Some(value) = request.get(part) {
+            question.insert(part.into(), value.clone());
+        }
+    }
+    let question = Value::Object(question);
+    let mut call = compose(&question, Flavour::Plain, outbox_id, timestamp, vault)?;
+    // It is not the call: a provider must not answer it from what it remembers of that one.
+    call.headers.remove("idempotency-key");
+    Ok(call)
+}
+
 fn url(request: &Map<String, Value>, vault: &mut Vault<'_>) -> Result<Url, Refusal> {
     let Some(text) = request.get("url").and_then(Value::as_str) else {
         return refuse(

@@ -36,7 +36,7 @@ use self::{
 };
 pub use self::{
     memory::Memory,
-    reply::{Captured, RESPONSE_LIMIT, Reply, Verdict},
+    reply::{Captured, Found, RESPONSE_LIMIT, Reply, Verdict},
     secrets::{NoSecrets, SecretSource},
     smtp_settings::{SmtpSettings, SmtpTls},
 };
@@ -49,6 +49,16 @@ pub trait Connector: Send + Sync {
     /// Makes one attempt and says what became of it. Never panics on bad input, never retries,
     /// never takes much longer than `delivery.timeout`.
     fn deliver<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Reply>;
+
+    /// Asks the other side whether it has acted on this row's key. It is only called for requests that say how
+    /// (`lookup`), some time after a delivery that may have been done. Keeps the promises of `deliver`.
+    fn look_up<'a>(&'a self, delivery: &'a Delivery<'a>) -> BoxFuture<'a, Found> {
+        let action = delivery.action;
+        Box::pin(async move {
+            let message = format!("the connector of `{action}` cannot ask");
+            Found::CannotTell(Reply::unknown("no_lookup", message))
+        })
+    }
 
     /// True where a delivery calls nobody and answers at once: the dispatcher takes a whole batch of
     /// them in one go, without slots.
@@ -181,14 +191,38 @@ impl Connectors {
             return Reply::too_late();
         }
         // Called inside the future, so that a panic before the first await is caught as well.
-        let call = AssertUnwindSafe(async { connector.deliver(delivery).await }).catch_unwind();
-        // A connector keeps its own time; the grace leaves it the chance to say more than we can.
-        let reply = match tokio::time::timeout(delivery.timeout + GRACE, call).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(_panic)) => Reply::unknown("panic", "the connector failed in mid-call"),
-            Err(_elapsed) => Reply::timed_out(delivery.timeout),
+        let call = async { connector.deliver(delivery).await };
+        kept(delivery, call)
+            .await
+            .unwrap_or_else(|reply| reply)
+            .bounded()
+    }
+
+    /// Asks by the action's connector, with the same promises. No answer is `CannotTell`.
+    pub async fn look_up(&self, delivery: &Delivery<'_>) -> Found {
+        let Some(connector) = self.get(delivery.action) else {
+            let action = delivery.action;
+            let message = format!("nothing is connected that serves `{action}`: configure it");
+            return Found::CannotTell(Reply::unknown("no_connection", message));
         };
-        reply.bounded()
+        let call = async { connector.look_up(delivery).await };
+        let found = kept(delivery, call).await;
+        match found.unwrap_or_else(Found::CannotTell) {
+            Found::Done(reply) => Found::Done(reply.bounded()),
+            Found::NotFound => Found::NotFound,
+            Found::CannotTell(reply) => Found::CannotTell(reply.bounded()),
+        }
+    }
+}
+
+/// A connector's promise kept for it: in time, and without a panic.
+async fn kept<T>(delivery: &Delivery<'_>, call: impl Future<Output = T>) -> Result<T, Reply> {
+    let call = AssertUnwindSafe(call).catch_unwind();
+    // A connector keeps its own time; the grace leaves it the chance to say more than we can.
+    match tokio::time::timeout(delivery.timeout + GRACE, call).await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(_panic)) => Err(Reply::unknown("panic", "the connector failed in mid-call")),
+        Err(_elapsed) => Err(Reply::timed_out(delivery.timeout)),
     }
 }
 

@@ -42,6 +42,17 @@ pub struct Reply {
     pub captured: Option<Captured>,
 }
 
+/// What the other side says of an earlier attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// It was done; the reply is what it would have been then.
+    Done(Reply),
+    /// Certain that it was not done.
+    NotFound,
+    /// Nobody can say; the reply says why.
+    CannotTell(Reply),
+}
+
 /// A message kept instead of sent.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Captured {

@@ -53,6 +53,12 @@ const SEEDS: &[Seed] = &[
     ),
     (
         Plant::FenceIsAttempt,
+        "claim_outbox_room",
+        "fence = o.fence + 1",
+        "fence = o.attempt + 1",
+    ),
+    (
+        Plant::FenceIsAttempt,
         "expired_leases",
         "fence = o.fence + 1",
         "fence = o.fence",

@@ -12,6 +12,13 @@ pub(super) struct Embedded {
 }
 
 impl Embedded {
+    /// Whether a binary that does not know this migration can work on its tables all the same: it only adds. One
+    /// that takes away says so in its head, `-- contracts: why`.
+    pub(super) fn expands(&self) -> bool {
+        let mut head = self.body.lines().take_while(|line| line.starts_with("--"));
+        !head.any(|line| line.starts_with("-- contracts:"))
+    }
+
     /// SHA-256 of the text, in hex.
     pub(super) fn checksum(&self) -> String {
         checksum(self.body)

@@ -90,6 +90,68 @@ pub async fn read(
         .bind(most)
         .fetch_all(connection)
         .await?;
+    in_order(&rows, scope)
+}
+
+/// Where the oldest events stand, tenant by tenant: `(bucket, recorded_at, id)`.
+pub type Places = Vec<(i16, Instant, Uuid)>;
+
+/// The oldest events by turns: at most `limit`, at most `each` of a tenant, beginning with the tenant after `after`.
+/// Also how many tenants they are of, and the tenant after whom the next turn begins; none: all had theirs.
+///
+/// # Errors
+/// Of the database.
+pub async fn turns(
+    connection: &mut PgConnection,
+    except: &[i32],
+    limit: i32,
+    (after, each): (Option<i32>, i32),
+) -> StoreResult<(Places, usize, Option<i32>)> {
+    let rows = sqlx::query(sql!("event_turns"))
+        .bind(except)
+        .bind(after.unwrap_or(i32::MIN))
+        .bind(each)
+        .bind(limit)
+        .bind(super::TENANTS_A_TURN)
+        .fetch_all(connection)
+        .await?;
+    let mut next = None;
+    if let Some(row) = rows.last()
+        && (i32::try_from(rows.len()).is_ok_and(|n| n >= limit) || row.try_get("last")?)
+    {
+        next = Some(row.try_get("turn")?);
+    }
+    let (mut places, mut tenants) = (Places::new(), Vec::new());
+    for row in &rows {
+        let bucket: Option<i16> = row.try_get("bucket")?;
+        if let Some(bucket) = bucket {
+            places.push((bucket, row.try_get("recorded_at")?, row.try_get("id")?));
+            tenants.push(row.try_get::<i32, _>("turn")?);
+        }
+    }
+    tenants.dedup();
+    Ok((places, tenants.len(), next))
+}
+
+/// The events at these places that are still there, in order; their buckets are locked by now.
+///
+/// # Errors
+/// Of the database.
+pub async fn read_turn(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    places: &Places,
+) -> StoreResult<Vec<Queued>> {
+    let rows = sqlx::query(sql!("read_turn"))
+        .bind(places.iter().map(|p| p.0).collect::<Vec<_>>())
+        .bind(places.iter().map(|p| p.1).collect::<Vec<_>>())
+        .bind(places.iter().map(|p| p.2).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await?;
+    in_order(&rows, scope)
+}
+
+fn in_order(rows: &[PgRow], scope: &Scope) -> StoreResult<Vec<Queued>> {
     let mut events: Vec<Queued> = rows
         .iter()
         .map(|row| queued(row, scope))

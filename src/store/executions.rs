@@ -71,9 +71,6 @@ pub async fn claim_due(
     rows.iter().map(claimed).collect()
 }
 
-/// Tenants that one claim by turns looks at: a scan over many that have nothing due stays short.
-const TENANTS_A_TURN: i32 = 1_000;
-
 /// Claims at most `limit` due executions, at most `each` of a tenant, beginning with the tenant after `after`.
 /// Also the tenant after whom the next turn begins; none: all had theirs.
 ///
@@ -84,8 +81,7 @@ pub async fn claim_turns(
     except: &[i32],
     watermark: Instant,
     limit: i32,
-    after: Option<i32>,
-    each: i32,
+    (after, each): (Option<i32>, i32),
 ) -> StoreResult<(Vec<Claimed>, Option<i32>)> {
     let rows = sqlx::query(sql!("claim_turns"))
         .bind(watermark)
@@ -93,7 +89,7 @@ pub async fn claim_turns(
         .bind(except)
         .bind(after.unwrap_or(i32::MIN))
         .bind(each)
-        .bind(TENANTS_A_TURN)
+        .bind(super::TENANTS_A_TURN)
         .fetch_all(connection)
         .await?;
     let mut next = None;

@@ -14,6 +14,7 @@ pub mod enroll;
 pub mod error;
 pub mod events;
 pub mod executions;
+pub mod hosts;
 pub mod install;
 pub mod intake;
 pub mod limits;
@@ -38,6 +39,9 @@ pub use error::{StoreError, StoreResult};
 pub use pool::{Purpose, connect};
 
 use crate::model::execution::Instant;
+
+/// Tenants that one turn looks at: a scan over many that have nothing due stays short.
+pub const TENANTS_A_TURN: i32 = 1_000;
 
 /// The text of one file of `sql/queries/`.
 #[cfg(feature = "failpoints")]

@@ -53,7 +53,17 @@ pub struct Claim {
     pub claimed_at: Option<Instant>,
 }
 
-/// T2: claims at most `limit` due rows for `lease`; committed when this returns, before any byte leaves.
+/// How many rows a claim may take for each provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// Provider and room.
+    pub known: Vec<(String, i32)>,
+    /// Room at every other one.
+    pub others: i32,
+}
+
+/// T2: claims at most `limit` due rows for `lease`; committed when this returns, before any byte leaves. With `room`
+/// only those of the first `limit` whose provider has some.
 ///
 /// # Errors
 /// Of the database.
@@ -63,12 +73,30 @@ pub async fn claim(
     watermark: Instant,
     limit: i32,
     lease: Duration,
+    room: Option<&Room>,
 ) -> StoreResult<Vec<Claim>> {
     let millis = i32::try_from(lease.as_millis()).unwrap_or(i32::MAX);
     #[cfg(feature = "failpoints")]
     let millis = by_worker_clock(millis);
-    let rows = match scope {
-        Scope::Everyone { except } => {
+    let rows = match (scope, room) {
+        (Scope::Everyone { except }, Some(room)) => {
+            let (providers, rooms): (Vec<&str>, Vec<i32>) = room
+                .known
+                .iter()
+                .map(|(provider, room)| (provider.as_str(), *room))
+                .unzip();
+            sqlx::query(sql!("claim_outbox_room"))
+                .bind(watermark)
+                .bind(limit)
+                .bind(millis)
+                .bind(except)
+                .bind(providers)
+                .bind(rooms)
+                .bind(room.others)
+                .fetch_all(connection)
+                .await?
+        }
+        (Scope::Everyone { except }, None) => {
             sqlx::query(sql!("claim_outbox"))
                 .bind(watermark)
                 .bind(limit)
@@ -77,7 +105,7 @@ pub async fn claim(
                 .fetch_all(connection)
                 .await?
         }
-        Scope::Driven { tenant, now } => {
+        (Scope::Driven { tenant, now }, _) => {
             sqlx::query(sql!("claim_outbox_driven"))
                 .bind(watermark)
                 .bind(limit)
@@ -89,6 +117,53 @@ pub async fn claim(
         }
     };
     rows.iter().map(claim_of).collect()
+}
+
+/// T2 by turns: at most `limit` due rows, at most `each` of a tenant, beginning with the tenant after `after`, and only
+/// as far as their providers have room. Also the tenant after whom the next turn begins; none: they begin anew.
+///
+/// # Errors
+/// Of the database.
+pub async fn claim_turns(
+    connection: &mut PgConnection,
+    except: &[i32],
+    watermark: Instant,
+    limit: i32,
+    lease: Duration,
+    (after, each): (Option<i32>, i32),
+    room: Option<&Room>,
+) -> StoreResult<(Vec<Claim>, Option<i32>)> {
+    let mut tenants: Vec<i32> = sqlx::query_scalar(sql!("sends_tenants"))
+        .bind(after.unwrap_or(i32::MIN))
+        .bind(super::TENANTS_A_TURN)
+        .fetch_all(&mut *connection)
+        .await?;
+    let more = i32::try_from(tenants.len()).is_ok_and(|n| n >= super::TENANTS_A_TURN);
+    let last = tenants.last().copied().filter(|_| more);
+    tenants.retain(|tenant| !except.contains(tenant));
+    if tenants.is_empty() {
+        return Ok((Vec::new(), last));
+    }
+    let (providers, rooms): (Vec<&str>, Vec<i32>) = room
+        .into_iter()
+        .flat_map(|room| &room.known)
+        .map(|(provider, room)| (provider.as_str(), *room))
+        .unzip();
+    let rows = sqlx::query(sql!("claim_outbox_turns"))
+        .bind(watermark)
+        .bind(limit)
+        .bind(i32::try_from(lease.as_millis()).unwrap_or(i32::MAX))
+        .bind(tenants)
+        .bind(each)
+        .bind(providers)
+        .bind(rooms)
+        .bind(room.map_or(limit, |room| room.others))
+        .fetch_all(connection)
+        .await?;
+    let claims: Vec<Claim> = rows.iter().map(claim_of).collect::<StoreResult<_>>()?;
+    // The next turn is behind the last that got something: none is passed over for ever.
+    let next = claims.iter().map(|claim| claim.tenant).max().or(last);
+    Ok((claims, next))
 }
 
 /// What is left of the lease where the worker's clock says when it ends.

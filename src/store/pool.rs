@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::{
-    AssertSqlSafe, Connection, Executor, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, postgres::PgPoolOptions};
 
-use super::StoreResult;
+use super::{StoreError, StoreResult, hosts};
 
 /// What a pool is for; it decides role and session settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,27 +29,45 @@ const GUARDS: &str = "set idle_in_transaction_session_timeout = '10s'; set state
      set tcp_keepalives_count = 3; set client_connection_check_interval = '5s'; \
      set timezone = 'UTC'";
 
-/// A lazily connecting pool.
+/// A lazily connecting pool; where the URL names several hosts, to the one that takes writes.
 ///
 /// # Errors
 /// The URL cannot be read.
 pub fn connect(url: &str, purpose: Purpose, size: u32) -> StoreResult<PgPool> {
-    let options: PgConnectOptions = url.parse()?;
-    let options = options.application_name(match purpose {
+    let name = match purpose {
         Purpose::Worker => "waypost worker",
         Purpose::Api => "waypost api",
         Purpose::Owner => "waypost",
-    });
-    Ok(PgPoolOptions::new()
+    };
+    let hosts: Vec<_> = hosts::options(url)?
+        .into_iter()
+        .map(|host| host.application_name(name))
+        .collect();
+    let Some(first) = hosts.first().cloned() else {
+        return Err(StoreError::Database(sqlx::Error::Configuration(
+            "the URL names no host".into(),
+        )));
+    };
+    let several = hosts.len() > 1;
+    let pool = PgPoolOptions::new()
         .max_connections(size)
         .min_connections(0)
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(Duration::from_secs(300))
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
-            Box::pin(async move { prepare(connection, purpose).await })
+            Box::pin(async move {
+                if several {
+                    hosts::must_write(connection).await?;
+                }
+                prepare(connection, purpose).await
+            })
         })
-        .connect_lazy_with(options))
+        .connect_lazy_with(first);
+    if several {
+        tokio::spawn(hosts::lead(pool.clone(), hosts));
+    }
+    Ok(pool)
 }
 
 /// Sets guards and role on a fresh connection.
@@ -90,7 +105,7 @@ async fn assume(connection: &mut PgConnection, role: &'static str) -> Result<(),
 /// # Errors
 /// The database cannot be reached.
 pub async fn single(url: &str, purpose: Purpose) -> StoreResult<PgConnection> {
-    let mut connection = PgConnection::connect(url).await?;
+    let mut connection = hosts::connect(&hosts::options(url)?).await?;
     prepare(&mut connection, purpose).await?;
     Ok(connection)
 }

@@ -1,5 +1,7 @@
 //! A fake HTTP provider: logs each request, acts once per key, and fails in the ways asked for.
 //!
+//! `GET /lookup?key=K` (or any path that ends so) says whether it acted on K: 200 with `{"key", "effects"}`, or 404.
+//!
 //! It speaks HTTP/1.1 itself, since a web framework always answers and a provider does not: a reply
 //! that is dropped after the effect happened is the very case to test.
 
@@ -12,19 +14,22 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinHandle,
 };
 
-/// The largest request that is read, in bytes; a larger one closes the connection.
-const REQUEST_LIMIT: usize = 4 * 1024 * 1024;
+#[path = "fake_http_wire.rs"]
+mod wire;
+
+use self::wire::{encode, read_request};
 
 /// How the provider treats one request.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Fault {
     /// None: act unless this key was seen, answer 200.
+    #[default]
     None,
     /// Act, then close the connection without an answer.
     DropReply,
@@ -32,6 +37,8 @@ pub enum Fault {
     Delay(Duration),
     /// Act, then never answer.
     Hang,
+    /// Close the connection without acting and without an answer.
+    DropRequest,
     /// Reset the connection without acting.
     Reset,
     /// Act although this key was seen: a provider that does not honour keys.
@@ -103,6 +110,8 @@ pub struct Received {
     pub body: Vec<u8>,
     /// Whether the provider acted on it.
     pub acted: bool,
+    /// The status that it was answered with; none: nothing was said.
+    pub answered: Option<u16>,
 }
 
 impl Received {
@@ -127,11 +136,20 @@ struct Shared {
     arrived: watch::Sender<usize>,
 }
 
+#[derive(Default)]
 struct State {
     next: VecDeque<Fault>,
+    now_and_then: Vec<(f64, Fault)>,
+    dice: u64,
     otherwise: Fault,
     log: Vec<Received>,
     acts: HashMap<String, usize>,
+    /// What a key was answered when it was acted on: a repeat is told the same.
+    answers: HashMap<String, Answer>,
+    /// Paths at which keys mean nothing.
+    keyless: Vec<String>,
+    next_lookups: VecDeque<Fault>,
+    lookups: Vec<Received>,
 }
 
 impl FakeHttp {
@@ -145,12 +163,7 @@ impl FakeHttp {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            state: Mutex::new(State {
-                next: VecDeque::new(),
-                otherwise: Fault::None,
-                log: Vec::new(),
-                acts: HashMap::new(),
-            }),
+            state: Mutex::default(),
             arrived: watch::Sender::new(0),
         });
         let accepting = tokio::spawn(accept(listener, shared.clone()));
@@ -179,6 +192,29 @@ impl FakeHttp {
     /// Treats every request like this for which nothing was laid down by [`FakeHttp::next`].
     pub fn otherwise(&self, fault: Fault) {
         self.shared.lock().otherwise = fault;
+    }
+
+    /// Each of these faults meets a share of the requests (0 to 1), by dice that fall the same way for the same seed;
+    /// the rest is treated as [`FakeHttp::otherwise`] says.
+    pub fn now_and_then(&self, seed: u64, faults: Vec<(f64, Fault)>) {
+        let mut state = self.shared.lock();
+        state.dice = seed;
+        state.now_and_then = faults;
+    }
+
+    /// At paths that begin so, keys mean nothing: every request is acted on.
+    pub fn forgets_keys_at(&self, path: &str) {
+        self.shared.lock().keyless.push(path.to_owned());
+    }
+
+    /// Treats the next look-up that has no fault waiting for it yet like this.
+    pub fn next_lookup(&self, fault: Fault) {
+        self.shared.lock().next_lookups.push_back(fault);
+    }
+
+    /// Every look-up so far, in order of arrival; they are no requests.
+    pub fn lookups(&self) -> Vec<Received> {
+        self.shared.lock().lookups.clone()
     }
 
     /// Every request so far, in order of arrival.
@@ -211,31 +247,82 @@ impl Shared {
     }
 
     /// Decides on a request, acts and logs it: one step, as a provider's transaction would be.
-    fn take(&self, mut request: Received) -> Fault {
+    fn take(&self, mut request: Received) -> (Fault, Answer) {
         let mut state = self.lock();
-        let fault = state
-            .next
-            .pop_front()
-            .unwrap_or_else(|| state.otherwise.clone());
-        let seen = request
-            .key
-            .as_ref()
-            .is_some_and(|key| state.acts.contains_key(key));
+        if request.method == "GET"
+            && let Some((_, key)) = request.path.split_once("/lookup?key=")
+        {
+            let found = state.acts.get(key).map(|effects| looked_up(key, *effects));
+            let fault = state.next_lookups.pop_front().unwrap_or_default();
+            let answer = found.unwrap_or_else(|| answer(404, br#"{"error":"no such key"}"#));
+            request.answered = said(&fault, &answer);
+            state.lookups.push(request);
+            return (fault, answer);
+        }
+        let fault = state.fault();
+        let keyless = state
+            .keyless
+            .iter()
+            .any(|path| request.path.starts_with(path.as_str()));
+        let key = request.key.clone().unwrap_or_default();
+        let seen = !keyless && request.key.is_some() && state.acts.contains_key(&key);
         request.acted = match &fault {
-            Fault::Reset => false,
+            Fault::Reset | Fault::DropRequest => false,
             Fault::AcceptTwice => true,
             Fault::Answer(answer) => answer.acts && !seen,
             Fault::None | Fault::DropReply | Fault::Delay(_) | Fault::Hang => !seen,
         };
+        let answer = match state.answers.get(&key) {
+            Some(before) if seen => before.clone(),
+            _ => answer(200, br#"{"ok":true}"#),
+        };
         if request.acted {
-            let key = request.key.clone().unwrap_or_default();
-            *state.acts.entry(key).or_default() += 1;
+            *state.acts.entry(key.clone()).or_default() += 1;
+            state.answers.insert(key, answer.clone());
         }
+        request.answered = said(&fault, &answer);
         state.log.push(request);
         let arrived = state.log.len();
         drop(state);
         self.arrived.send_replace(arrived);
-        fault
+        (fault, answer)
+    }
+}
+
+impl State {
+    /// What was laid down for this request, what the dice say, or the rule.
+    fn fault(&mut self) -> Fault {
+        if let Some(fault) = self.next.pop_front() {
+            return fault;
+        }
+        if !self.now_and_then.is_empty() {
+            let mut share = self.roll();
+            for (part, fault) in &self.now_and_then {
+                if share < *part {
+                    return fault.clone();
+                }
+                share -= part;
+            }
+        }
+        self.otherwise.clone()
+    }
+
+    /// A number from 0 to 1 (splitmix64).
+    fn roll(&mut self) -> f64 {
+        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.dice;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// The status that the other side hears, if anything.
+fn said(fault: &Fault, answer: &Answer) -> Option<u16> {
+    match fault {
+        Fault::DropReply | Fault::DropRequest | Fault::Reset | Fault::Hang => None,
+        Fault::Answer(other) => Some(other.status),
+        Fault::None | Fault::AcceptTwice | Fault::Delay(_) => Some(answer.status),
     }
 }
 
@@ -255,15 +342,16 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read_request(&mut stream).await? {
-        let answer = match shared.take(request) {
-            Fault::None | Fault::AcceptTwice => accepted(),
-            Fault::Answer(answer) => answer,
-            Fault::DropReply => return Ok(()),
+        let (fault, answer) = shared.take(request);
+        let answer = match fault {
+            Fault::None | Fault::AcceptTwice => answer,
+            Fault::Answer(other) => other,
+            Fault::DropReply | Fault::DropRequest => return Ok(()),
             Fault::Reset => return stream.get_ref().set_zero_linger(),
             Fault::Hang => std::future::pending().await,
             Fault::Delay(delay) => {
                 tokio::time::sleep(delay).await;
-                accepted()
+                answer
             }
         };
         stream.write_all(&encode(&answer)).await?;
@@ -272,81 +360,17 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     Ok(())
 }
 
-fn accepted() -> Answer {
+fn answer(status: u16, body: &[u8]) -> Answer {
     let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
     Answer {
-        status: 200,
+        status,
         headers,
-        body: br#"{"ok":true}"#.to_vec(),
-        acts: true,
+        body: body.to_vec(),
+        acts: status < 300,
     }
 }
 
-/// The next request, or none when the connection has ended.
-async fn read_request(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Received>> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut limited = (&mut *stream).take((REQUEST_LIMIT - head.len()) as u64);
-        if limited.read_until(b'\n', &mut head).await? == 0 {
-            return if head.is_empty() {
-                Ok(None)
-            } else {
-                Err(malformed("an unfinished head"))
-            };
-        }
-    }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let mut lines = head.lines();
-    let mut start = lines.next().unwrap_or_default().split(' ');
-    let (Some(method), Some(path)) = (start.next(), start.next()) else {
-        return Err(malformed("no request line"));
-    };
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-        .collect();
-    let find = |name: &str| {
-        headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value)
-    };
-    let length = match find("content-length") {
-        Some(text) => text
-            .parse()
-            .map_err(|_| malformed("a length that is no number"))?,
-        None => 0,
-    };
-    if length > REQUEST_LIMIT {
-        return Err(malformed("a request too large"));
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
-    let key = find("idempotency-key").cloned();
-    let (method, path) = (method.to_owned(), path.to_owned());
-    let at = SystemTime::now();
-    Ok(Some(Received {
-        at,
-        method,
-        path,
-        key,
-        headers,
-        body,
-        acted: false,
-    }))
-}
-
-fn malformed(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
-}
-
-fn encode(answer: &Answer) -> Vec<u8> {
-    let mut text = format!("HTTP/1.1 {} Fake\r\n", answer.status);
-    for (name, value) in &answer.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
-    text.push_str(&format!("Content-Length: {}\r\n\r\n", answer.body.len()));
-    let mut bytes = text.into_bytes();
-    bytes.extend_from_slice(&answer.body);
-    bytes
+fn looked_up(key: &str, effects: usize) -> Answer {
+    let body = format!(r#"{{"key":"{key}","effects":{effects}}}"#);
+    answer(200, body.as_bytes())
 }

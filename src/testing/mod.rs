@@ -3,6 +3,7 @@
 //! Panics here are a test's failures, with a text that says what was wrong.
 
 pub mod fake_http;
+pub mod pg_proxy;
 mod server;
 mod template;
 mod test_db;

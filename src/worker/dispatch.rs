@@ -18,11 +18,13 @@ use uuid::Uuid;
 use super::{
     Round, Shared,
     advance::Stage,
+    room::Providers,
     run::Watermark,
-    settle::{Settlement, forgotten, settle},
+    settle::{Settlement, forgotten, may_send, must_ask, settle},
+    turns::Turns,
 };
 use crate::{
-    connect::{Delivery, Reply, Verdict},
+    connect::{Delivery, Found, Reply, Verdict},
     faults::{self, FailPoint, Plant, planted},
     model::{
         execution::Instant,
@@ -32,12 +34,14 @@ use crate::{
         Scope, StoreResult,
         error::Remedy,
         executions,
-        outbox::{self, Again, Claim, Ended, Finished},
+        outbox::{self, Again, Claim, Ended, Finished, Room},
     },
 };
 
 /// Between the last instant at which a send may begin and the end of the lease, beside the send's own timeout.
 const MARGIN: Duration = Duration::from_secs(2);
+/// Longest that the question what became of an earlier try may take.
+const LOOK_UP: Duration = Duration::from_secs(10);
 /// Most answers that one T3 takes.
 const CHUNK: usize = 1_000;
 /// How often T3 comes back for a row that somebody else holds.
@@ -51,7 +55,10 @@ type Answer = (Claim, Option<Reply>);
 pub struct Dispatcher {
     shared: Shared,
     watermark: Watermark,
-    providers: HashMap<String, Arc<Semaphore>>,
+    turns: Turns,
+    /// Claims by time and by turns alternate while there is more than one takes.
+    by_turns: bool,
+    providers: Providers,
     in_flight: usize,
     /// Nothing begins any more: what waits for a slot is given back.
     closing: CancellationToken,
@@ -64,10 +71,19 @@ impl Dispatcher {
     #[must_use]
     pub fn new(shared: Shared) -> Self {
         let (desk, answers) = mpsc::unbounded_channel();
+        let local = |action: &&str| {
+            let connector = shared.connectors.get(action);
+            connector.is_some_and(|connector| connector.is_local())
+        };
+        let local = shared.connectors.actions().filter(local);
+        let local = local.map(str::to_owned).collect();
+        let providers = Providers::new(shared.settings.concurrency, local);
         Self {
             shared,
             watermark: Watermark::default(),
-            providers: HashMap::new(),
+            turns: Turns::default(),
+            by_turns: false,
+            providers,
             in_flight: 0,
             closing: CancellationToken::new(),
             answers,
@@ -122,6 +138,9 @@ impl Dispatcher {
 
     async fn finish(&mut self, scope: &Scope, answered: Vec<Answer>) -> StoreResult<()> {
         self.in_flight -= answered.len().min(self.in_flight);
+        answered
+            .iter()
+            .for_each(|(claim, _)| self.providers.leave(claim));
         let answers = answered
             .into_iter()
             .filter_map(|(claim, reply)| Some((claim, reply?)));
@@ -141,25 +160,76 @@ impl Dispatcher {
         let begun = Monotonic::now();
         faults::at(FailPoint::DispatchBegun).await?;
         let mut connection = self.shared.pool.acquire().await?;
-        let claims = outbox::claim(&mut connection, scope, from, limit, settings.lease).await?;
-        let full = i32::try_from(claims.len()).is_ok_and(|n| n >= limit);
-        self.watermark
-            .move_to(claims.iter().map(|c| c.due_at).max(), full);
+        let free = self.providers.room(limit);
+        let crowded = self.turns.crowded || free.is_some();
+        self.by_turns = crowded && !self.by_turns;
+        let enough = |claims: &[Claim]| i32::try_from(claims.len()).is_ok_and(|n| n >= limit);
+        let mut claims = Vec::new();
+        if self.by_turns {
+            claims = self
+                .turn(&mut connection, scope, from, limit, free.as_ref())
+                .await?;
+        }
+        let mut full = enough(&claims);
+        if claims.is_empty() {
+            let lease = self.shared.settings.lease;
+            claims =
+                outbox::claim(&mut connection, scope, from, limit, lease, free.as_ref()).await?;
+            full = enough(&claims);
+            let last = claims.iter().map(|c| c.due_at).max();
+            self.watermark.move_to(last, full);
+            self.turns.crowded = full;
+        }
         if claims.is_empty() {
             return Ok(Round::Idle);
         }
         faults::at(FailPoint::DispatchClaimed).await?;
         let tenants = claims.iter().map(|c| c.tenant);
         self.shared.learn_tenants(&mut connection, tenants).await?;
-        let (local, outside): (Vec<Claim>, Vec<Claim>) =
-            claims.into_iter().partition(|c| self.is_local(&c.action));
+        let (local, outside): (Vec<Claim>, Vec<Claim>) = claims
+            .into_iter()
+            .partition(|c| self.is_local(&c.action) && !must_ask(c));
+        let mut too_many = Vec::new();
         for claim in outside {
-            self.launch(claim, begun);
+            match self.providers.enter(&claim, scope.tenant().is_none()) {
+                Some(slots) => self.launch(claim, slots, begun),
+                None => too_many.push(claim),
+            }
         }
+        if !too_many.is_empty() {
+            self.watermark.move_to(None, false);
+        }
+        // Others may have room for them, and their lease does not run meanwhile.
+        let back: Vec<&Claim> = too_many.iter().collect();
+        outbox::release(&mut connection, &back).await?;
         let answers = self.send_local(&mut connection, local, begun).await?;
         drop(connection);
         finish_for_sure(&self.shared, scope, answers).await?;
-        Ok(if full { Round::Full } else { Round::Worked })
+        Ok(match full {
+            // There is more, but no room for it: the next answer rings.
+            _ if !too_many.is_empty() => Round::Idle,
+            true => Round::Full,
+            false => Round::Worked,
+        })
+    }
+
+    /// While there is more to send than a claim takes: the next tenants' oldest, a few of each.
+    async fn turn(
+        &mut self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        from: Instant,
+        limit: i32,
+        room: Option<&Room>,
+    ) -> StoreResult<Vec<Claim>> {
+        let Scope::Everyone { except } = scope else {
+            return Ok(Vec::new());
+        };
+        let (lease, turn) = (self.shared.settings.lease, self.turns.next());
+        let (claims, after) =
+            outbox::claim_turns(connection, except, from, limit, lease, turn, room).await?;
+        self.turns.had(0, after);
+        Ok(claims)
     }
 
     fn is_local(&self, action: &str) -> bool {
@@ -196,15 +266,9 @@ impl Dispatcher {
     }
 
     /// One send to the outside: waits for a slot of its provider, passes the barrier, goes.
-    fn launch(&mut self, claim: Claim, begun: Monotonic) {
+    fn launch(&mut self, mut claim: Claim, slots: Arc<Semaphore>, begun: Monotonic) {
         let shared = self.shared.clone();
         let desk = self.desk.clone();
-        let slots = self.shared.settings.concurrency.max(1);
-        let slot = self
-            .providers
-            .entry(provider_of(&claim))
-            .or_insert_with(|| Arc::new(Semaphore::new(slots)))
-            .clone();
         let closing = self.closing.clone();
         self.in_flight += 1;
         tokio::spawn(async move {
@@ -214,17 +278,11 @@ impl Dispatcher {
                     let _ = desk.send((claim, Some(Reply::too_late())));
                     return;
                 }
-                slot = slot.acquire_owned() => slot,
+                slot = slots.acquire_owned() => slot,
             };
-            let in_time = Monotonic::now() < deadline(&shared, &claim, begun);
-            // Where the barrier cannot be asked, nothing is sent: the lease brings the row back.
-            let go = !in_time
-                || !needs_barrier(claim.policy)
-                || pass(&shared, &claim).await.unwrap_or(false);
-            let reply = if go {
-                Some(deliver(&shared, &claim, begun).await)
-            } else {
-                None
+            let reply = match ask(&shared, &mut claim, begun).await {
+                Some(known) => Some(known),
+                None => send(&shared, &claim, begun).await,
             };
             drop(slot);
             // The desk is gone only when the dispatcher is: then the lease brings the row back.
@@ -237,13 +295,6 @@ impl Dispatcher {
 
 fn needs_barrier(policy: Policy) -> bool {
     matches!(policy, Policy::Hold | Policy::Reconcile) && !planted(Plant::NoBarrier)
-}
-
-/// Whose slots a send takes: the host it calls, else its kind of action.
-fn provider_of(claim: &Claim) -> String {
-    let host = claim.request.get("url").and_then(serde_json::Value::as_str);
-    let host = host.and_then(|url| url::Url::parse(url).ok()?.host_str().map(str::to_owned));
-    host.unwrap_or_else(|| claim.action.clone())
 }
 
 fn timeout(shared: &Shared, claim: &Claim) -> Duration {
@@ -266,21 +317,67 @@ async fn pass(shared: &Shared, claim: &Claim) -> StoreResult<bool> {
     Ok(!passed.is_empty())
 }
 
-async fn deliver(shared: &Shared, claim: &Claim, begun: Monotonic) -> Reply {
-    if forgotten(claim) {
-        let why = "the provider may have forgotten the key of an earlier try";
-        return Reply::failed(Verdict::NotSent, "window_over", why);
+/// Past the barrier, if there is one, and out. None: the barrier did not let it pass, or could not be asked; nothing
+/// is sent, and the lease brings the row back.
+async fn send(shared: &Shared, claim: &Claim, begun: Monotonic) -> Option<Reply> {
+    let in_time = Monotonic::now() < deadline(shared, claim, begun);
+    let go = !in_time || !needs_barrier(claim.policy) || pass(shared, claim).await.unwrap_or(false);
+    if go {
+        Some(deliver(shared, claim, begun).await)
+    } else {
+        None
     }
-    let delivery = Delivery {
+}
+
+/// Asks what became of an earlier try, where it is in doubt and somebody can be asked. None: it was certainly not
+/// done, or nothing is in doubt; it is to be sent.
+async fn ask(shared: &Shared, claim: &mut Claim, begun: Monotonic) -> Option<Reply> {
+    if !must_ask(claim) {
+        return None;
+    }
+    let found = {
+        // Half of what is left before the send may begin: the other half is for what comes before it.
+        let left = deadline(shared, claim, begun).saturating_duration_since(Monotonic::now());
+        let tenant = shared.tenant_name(claim.tenant);
+        let mut delivery = delivery(shared, claim, &tenant, begun);
+        delivery.timeout = delivery.timeout.min(LOOK_UP).min(left / 2);
+        shared.connectors.look_up(&delivery).await
+    };
+    match found {
+        Found::Done(reply) | Found::CannotTell(reply) => Some(reply),
+        Found::NotFound => {
+            claim.doubt = false;
+            let why = "the provider knows nothing of it, and no try is left";
+            (!may_send(claim)).then(|| Reply::not_sent("not_done", why))
+        }
+    }
+}
+
+fn delivery<'a>(
+    shared: &'a Shared,
+    claim: &'a Claim,
+    tenant: &'a str,
+    begun: Monotonic,
+) -> Delivery<'a> {
+    Delivery {
         outbox_id: claim.id,
-        tenant: &shared.tenant_name(claim.tenant),
+        tenant,
         action: &claim.action,
         request: &claim.request,
         attempt: u32::from(claim.attempt.unsigned_abs()),
         timeout: timeout(shared, claim),
         deadline: deadline(shared, claim, begun).into(),
         secrets: &*shared.secrets,
-    };
+    }
+}
+
+async fn deliver(shared: &Shared, claim: &Claim, begun: Monotonic) -> Reply {
+    if forgotten(claim) {
+        let why = "the provider may have forgotten the key of an earlier try";
+        return Reply::failed(Verdict::NotSent, "window_over", why);
+    }
+    let tenant = shared.tenant_name(claim.tenant);
+    let delivery = delivery(shared, claim, &tenant, begun);
     // An error at these two has no meaning: they stand where a process can only die or be late.
     faults::at(FailPoint::SendBefore).await.ok();
     let reply = shared.connectors.deliver(&delivery).await;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Shared, pace::Pace};
 use crate::{
     faults::{self, FailPoint},
-    store::{StoreError, doorbell},
+    store::{StoreError, doorbell, hosts},
 };
 
 /// Without a word for so long the listener is rebuilt; it pings itself at half of that.
@@ -41,7 +41,7 @@ pub(crate) async fn listen(shared: Shared, url: String, end: CancellationToken) 
 }
 
 async fn session(shared: &Shared, url: &str) -> Result<(), StoreError> {
-    let mut listener = PgListener::connect(url).await?;
+    let mut listener = PgListener::connect(&hosts::writable(url).await?).await?;
     listener.ignore_pool_close_event(true);
     listener.listen(doorbell::CHANNEL).await?;
     faults::at(FailPoint::ListenerListens).await?;

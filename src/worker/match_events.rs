@@ -4,7 +4,10 @@
 //! takes the events of many contacts at once; of one contact it takes events up to the first that enrols,
 //! since what comes after must see that enrolment.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Instant as Monotonic,
+};
 
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -14,6 +17,7 @@ use uuid::Uuid;
 use super::{
     Round, Shared,
     advance::{Left, Stage},
+    turns::Turns,
 };
 use crate::{
     catalog::event_scope::envelope,
@@ -27,7 +31,7 @@ use crate::{
         Scope, StoreResult,
         enroll::{self, Blocked, Candidate, RateLimit},
         error::Remedy,
-        events::{self, Queued},
+        events::{self, Places, Queued},
         executions::{self, Claimed},
         programs::Version,
         workflows::stored_span,
@@ -40,7 +44,7 @@ const BUCKETS: i32 = 128;
 const LAP: u32 = 1024 / BUCKETS.unsigned_abs();
 /// Events a round takes in all: a transaction of the matcher stays short.
 const MOST: i32 = 2_000;
-/// Events of one bucket a round takes: tenants within a bucket take turns of so many.
+/// Events of one bucket a round takes.
 const PER_BUCKET: i32 = 200;
 
 mod give_up;
@@ -52,8 +56,11 @@ type Person = (i32, Uuid);
 pub struct Matcher {
     shared: Shared,
     from: i16,
-    /// Rounds in a row whose buckets held only events of tenants that are not ours.
-    passed_over: u32,
+    /// The buckets of the last look held only events of tenants that are not ours.
+    passed_over: bool,
+    turns: Turns,
+    /// The next round goes by turns; rounds by age and by turns alternate while it is crowded.
+    by_turns: bool,
 }
 
 /// An event of the round and what was decided about it.
@@ -80,7 +87,9 @@ impl Matcher {
         Self {
             shared,
             from,
-            passed_over: 0,
+            passed_over: false,
+            turns: Turns::default(),
+            by_turns: false,
         }
     }
 
@@ -90,7 +99,16 @@ impl Matcher {
     /// Of the database, where trying again later is right.
     pub async fn run_once(&mut self, scope: &Scope) -> StoreResult<Round> {
         let mut connection = self.shared.pool.acquire().await?;
-        match self.attempt(&mut connection, scope, None).await {
+        self.by_turns = self.turns.crowded && !self.by_turns;
+        let mut done = self.attempt(&mut connection, scope, None).await;
+        // Others' events must not hide ours in later buckets; once round, there are none.
+        for _ in 1..LAP {
+            if !(self.passed_over && matches!(done, Ok(Round::Idle))) {
+                break;
+            }
+            done = self.attempt(&mut connection, scope, None).await;
+        }
+        match done {
             Ok(round) => Ok(round),
             Err((error, people)) if error.remedy() != Remedy::Reconnect && !people.is_empty() => {
                 tracing::warn!(error = %error.class(), contacts = people.len(), "a batch of events failed; going contact by contact");
@@ -133,6 +151,18 @@ impl Matcher {
         Ok(worked)
     }
 
+    /// The next tenants' oldest events; nothing where one tenant has them all: it goes by age.
+    async fn turn(&mut self, connection: &mut PgConnection, except: &[i32]) -> StoreResult<Places> {
+        let (places, tenants, after) =
+            events::turns(connection, except, self.turns.rows(MOST), self.turns.next()).await?;
+        self.turns.had(tenants, after);
+        Ok(if self.turns.several() {
+            places
+        } else {
+            Places::new()
+        })
+    }
+
     async fn attempt(
         &mut self,
         connection: &mut PgConnection,
@@ -140,20 +170,44 @@ impl Matcher {
         only: Option<&Only>,
     ) -> Result<Round, (crate::store::StoreError, Vec<(i16, Person)>)> {
         let mut people = Vec::new();
+        let begun = Monotonic::now();
         let done = async {
             let mut tx = connection.begin().await?;
             faults::at(FailPoint::MatchBegun).await?;
             // An app may hold a live key behind an open enroll: then these contacts wait for the next round.
             events::brief_locks(&mut tx).await?;
+            let turn = match (only, scope) {
+                (None, Scope::Everyone { except }) if self.by_turns => {
+                    self.turn(&mut tx, except).await?
+                }
+                _ => Places::new(),
+            };
+            let by_turns = !turn.is_empty();
+            // A short round needs few buckets, and leaves the others to other matchers.
+            let most = self.turns.rows(MOST);
+            let reach = if most < MOST {
+                (most / Turns::EACH).max(1)
+            } else {
+                BUCKETS
+            };
             let buckets = match only {
                 Some(only) => events::lock_buckets(&mut tx, &[only.bucket]).await?,
-                None => events::claim_buckets(&mut tx, self.from, BUCKETS).await?,
+                None if by_turns => events::lock_buckets(&mut tx, &buckets_of(&turn)).await?,
+                None => events::claim_buckets(&mut tx, self.from, reach).await?,
             };
+            self.passed_over = false;
             if buckets.is_empty() {
-                return Ok((Round::Idle, Left::default(), false));
+                // Of a turn: others hold them all. By age there may be more.
+                let round = if by_turns { Round::Worked } else { Round::Idle };
+                return Ok((round, Left::default(), false));
             }
             faults::at(FailPoint::MatchLocked).await?;
-            let mut queue = events::read(&mut tx, scope, &buckets, PER_BUCKET, MOST).await?;
+            let mut queue = if by_turns {
+                let ours = turn.into_iter().filter(|p| buckets.contains(&p.0));
+                events::read_turn(&mut tx, scope, &ours.collect()).await?
+            } else {
+                events::read(&mut tx, scope, &buckets, PER_BUCKET, most).await?
+            };
             if let Some(only) = only {
                 queue.retain(|e| person(e) == Some(only.person));
                 if only.how != How::All {
@@ -171,8 +225,17 @@ impl Matcher {
                 .collect();
             people.sort_unstable();
             people.dedup();
-            let cut_short = queue.len() >= MOST.unsigned_abs() as usize;
-            if only.is_none() {
+            let cut_short = queue.len() >= most.unsigned_abs() as usize;
+            if only.is_none() && !by_turns {
+                // A round of few buckets that found them all has not seen the others.
+                let more = reach < BUCKETS
+                    && !queue.is_empty()
+                    && buckets.len() >= reach.unsigned_abs() as usize;
+                self.turns.crowded = cut_short
+                    || more
+                    || queue
+                        .chunk_by(|a, b| a.bucket == b.bucket)
+                        .any(|bucket| bucket.len() >= PER_BUCKET.unsigned_abs() as usize);
                 let last = if cut_short {
                     queue.last().map(|event| event.bucket)
                 } else {
@@ -180,26 +243,21 @@ impl Matcher {
                 };
                 self.from = last.unwrap_or(0);
             }
-            if queue.is_empty() {
-                // Others' events in these buckets must not hide ours in later ones: once round, then idle.
-                self.passed_over = (self.passed_over + 1) % LAP;
-                let round = if self.passed_over == 0 {
-                    Round::Idle
-                } else {
-                    Round::Worked
-                };
+            self.passed_over = queue.is_empty() && !by_turns;
+            if self.passed_over {
                 // Awaited: a transaction that is only dropped keeps its bucket locks until its connection is used
                 // again, and the next look, on another connection, would find nothing to do.
                 tx.rollback().await?;
-                return Ok((round, Left::default(), false));
+                return Ok((Round::Idle, Left::default(), false));
             }
-            self.passed_over = 0;
             faults::at(FailPoint::MatchRead).await?;
             let (handled, left, enrolled) = handle(&self.shared, &mut tx, scope, &queue).await?;
             faults::at(FailPoint::MatchLogged).await?;
             tx.commit().await?;
             faults::at(FailPoint::MatchCommitted).await?;
+            self.turns.took(queue.len(), begun.elapsed());
             let round = match handled {
+                _ if by_turns => Round::Full,
                 0 => Round::Idle,
                 n if n < queue.len() => Round::Full,
                 _ if queue.len() >= PER_BUCKET as usize => Round::Full,
@@ -220,6 +278,13 @@ impl Matcher {
             Err(error) => Err((error, people)),
         }
     }
+}
+
+fn buckets_of(places: &Places) -> Vec<i16> {
+    let mut buckets: Vec<i16> = places.iter().map(|place| place.0).collect();
+    buckets.sort_unstable();
+    buckets.dedup();
+    buckets
 }
 
 #[derive(Clone, Copy)]

@@ -27,11 +27,13 @@ pub mod janitor;
 pub mod listen;
 pub mod match_events;
 pub mod pace;
+mod room;
 mod rooms;
 pub mod run;
 pub mod schedule;
 mod settle;
 pub mod start;
+mod turns;
 
 pub use start::{Role, Worker};
 

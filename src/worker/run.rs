@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     Round, Shared,
     advance::{Left, Stage, failed, ledger_keep},
+    turns::Turns,
 };
 use crate::{
     faults::{self, FailPoint},
@@ -70,11 +71,14 @@ impl Runner {
     }
 
     async fn due(&mut self, connection: &mut PgConnection, scope: &Scope) -> StoreResult<Round> {
-        let limit = self.shared.settings.batch;
+        let limit = self.turns.rows(self.shared.settings.batch);
         let from = self.watermark.from(scope);
+        let begun = Monotonic::now();
         let mut tx = connection.begin().await?;
         faults::at(FailPoint::RunBegun).await?;
-        let mut claimed = self.turns.claim(&mut tx, scope, from, limit).await?;
+        let mut claimed = self.turn(&mut tx, scope, from, limit).await?;
+        // The turn may have shown that others wait: then what fills it up is little too.
+        let limit = self.turns.rows(limit);
         let enough = |claimed: &[Claimed]| i32::try_from(claimed.len()).is_ok_and(|n| n >= limit);
         let mut full = enough(&claimed);
         if !full {
@@ -109,6 +113,7 @@ impl Runner {
                 Err(error)
             }
         };
+        self.turns.took(ids.len(), begun.elapsed());
         match done {
             Ok(left) => {
                 self.shared.bells.after(&left);
@@ -123,6 +128,26 @@ impl Runner {
             Err(error) => return Err(error),
         }
         Ok(if full { Round::Full } else { Round::Worked })
+    }
+
+    /// While there is more to do than a claim takes: the next tenants' oldest, a few of each.
+    async fn turn(
+        &mut self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        from: Instant,
+        limit: i32,
+    ) -> StoreResult<Vec<Claimed>> {
+        let (true, Scope::Everyone { except }) = (self.turns.crowded, scope) else {
+            return Ok(Vec::new());
+        };
+        let turn = self.turns.next();
+        let (claimed, after) =
+            executions::claim_turns(connection, except, from, limit, turn).await?;
+        let mut tenants: Vec<i32> = claimed.iter().map(|c| c.execution.tenant).collect();
+        tenants.dedup();
+        self.turns.had(tenants.len(), after);
+        Ok(claimed)
     }
 
     /// Runs the machine over locked executions and writes everything back; the caller commits.
@@ -370,38 +395,6 @@ fn add(claimed: &mut Vec<Claimed>, more: Vec<Claimed>) {
         more.into_iter()
             .filter(|c| !known.contains(&c.execution.id)),
     );
-}
-
-/// Whose turn it is. As long as claims by time come back short, nobody waits and nobody takes turns.
-#[derive(Debug, Default)]
-struct Turns {
-    /// More was due than a claim takes.
-    crowded: bool,
-    /// The tenant that had the last turn.
-    after: Option<i32>,
-}
-
-impl Turns {
-    /// A tenant's turn.
-    const EACH: i32 = 50;
-
-    /// While there is more to do than a claim takes: the next tenants' oldest, a few of each.
-    async fn claim(
-        &mut self,
-        connection: &mut PgConnection,
-        scope: &Scope,
-        from: Instant,
-        limit: i32,
-    ) -> StoreResult<Vec<Claimed>> {
-        let (true, Scope::Everyone { except }) = (self.crowded, scope) else {
-            return Ok(Vec::new());
-        };
-        let (claimed, after) =
-            executions::claim_turns(connection, except, from, limit, self.after, Self::EACH)
-                .await?;
-        self.after = after;
-        Ok(claimed)
-    }
 }
 
 /// Where the next claim begins to look: dead rows under a held snapshot are not walked again.

@@ -14,6 +14,9 @@ use crate::{
 /// How long a provider is taken to remember an idempotency key, less an hour's margin.
 const DEDUPE_WINDOW: chrono::TimeDelta = chrono::TimeDelta::hours(23);
 
+/// How often the provider is asked what became of a send when no try is left: the question does no harm.
+const QUESTIONS: u32 = 5;
+
 /// What becomes of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settlement {
@@ -65,6 +68,7 @@ pub(crate) fn settle(claim: &Claim, reply: &Reply, now: Instant) -> Settlement {
         Verdict::Unknown => match claim.policy {
             Policy::Dedupe if more && in_window(claim, now) => again(),
             Policy::Retry if more => again(),
+            Policy::Reconcile => asked_again(claim, reply.retry_after.unwrap_or_default()),
             _ => Settlement::End(Ended::Unknown),
         },
     }
@@ -86,8 +90,40 @@ pub(crate) fn settle_expired(claim: &Claim, passed: bool, now: Instant) -> Settl
         },
         Policy::Dedupe if in_window(claim, now) && retry.retries_after(attempt) => again,
         Policy::Retry if retry.retries_after(attempt) => again,
+        Policy::Reconcile => asked_again(claim, Duration::ZERO),
         _ => Settlement::End(Ended::Unknown),
     }
+}
+
+/// How long after a doubt the provider is asked what became of it; none: the request does not say how.
+fn asked_after(claim: &Claim) -> Option<Duration> {
+    let lookup = claim.request.get("lookup")?;
+    lookup
+        .get("afterMs")
+        .and_then(Value::as_u64)
+        .map(Duration::from_millis)
+}
+
+/// A doubt that the provider may resolve: it is asked in a while, a few times more often than there are tries.
+fn asked_again(claim: &Claim, at_least: Duration) -> Settlement {
+    let most = retry_of(claim).attempts().saturating_add(QUESTIONS);
+    match asked_after(claim) {
+        Some(after) if u32::from(claim.attempt.unsigned_abs()) < most => Settlement::Again {
+            after: after.max(at_least),
+            uncounted: false,
+        },
+        _ => Settlement::End(Ended::Unknown),
+    }
+}
+
+/// Whether this try is one of those that `maxAttempts` allows; beyond them the provider is asked and no more.
+pub(crate) fn may_send(claim: &Claim) -> bool {
+    u32::from(claim.attempt.unsigned_abs()) <= retry_of(claim).attempts()
+}
+
+/// Whether the provider is to be asked before this row is sent again.
+pub(crate) fn must_ask(claim: &Claim) -> bool {
+    claim.policy == Policy::Reconcile && claim.doubt && asked_after(claim).is_some()
 }
 
 fn retry_of(claim: &Claim) -> RetryConfig {
@@ -300,6 +336,31 @@ mod tests {
                 "{policy:?} {hours} h, doubt {doubt}"
             );
         }
+    }
+
+    /// A doubt under `reconcile` is asked about, where the request says how, as long as there are tries.
+    #[test]
+    fn who_can_be_asked_is_asked() {
+        let asked = |attempt| {
+            let mut row = claim(Policy::Reconcile, attempt, 0, None);
+            row.request =
+                json!({"lookup": {"url": "https://example.com/{key}", "afterMs": 60_000}});
+            row
+        };
+        let unknown = Reply::failed(Verdict::Unknown, "timeout", "why");
+        let end = Settlement::End(Ended::Unknown);
+        assert_eq!(settle(&asked(1), &unknown, now()), again(60_000));
+        assert_eq!(settle(&asked(9), &unknown, now()), again(60_000));
+        assert_eq!(settle(&asked(10), &unknown, now()), end);
+        assert_eq!(settle_expired(&asked(1), true, now()), again(60_000));
+        assert_eq!(settle_expired(&asked(10), true, now()), end);
+        assert!(may_send(&asked(5)) && !may_send(&asked(6)));
+        let mut row = asked(2);
+        assert!(!must_ask(&row), "nothing is in doubt");
+        row.doubt = true;
+        assert!(must_ask(&row));
+        row.policy = Policy::Hold;
+        assert!(!must_ask(&row));
     }
 
     #[test]

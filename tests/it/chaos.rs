@@ -1,11 +1,7 @@
 //! Worker processes killed at random: everything ends, nothing happens twice, nothing goes unrecorded.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashMap, time::Duration};
 
-use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection, Row};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -18,7 +14,9 @@ use waypost::{
     },
 };
 
+pub(crate) use crate::figure::Dice;
 use crate::{
+    checker::{Send, check_requests, ended},
     fleet::{Process, deploy},
     support::database,
 };
@@ -37,19 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
-}
-
-/// A repeatable row of numbers (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((x ^ (x >> 31)) % limit as u64) as usize
-    }
 }
 
 /// Two sends of two policies with database steps and a short wait between them. A killed worker counts as a
@@ -85,32 +70,33 @@ pub(crate) fn counter() -> serde_json::Value {
 
 /// New contacts, each enrolled in the same transaction: every second by the call, the others by an event.
 pub(crate) async fn arrive(c: &mut PgConnection, count: u64) {
-    let mut tx = c.begin().await.unwrap();
-    tx.execute("set local waypost.tenant = 'default'")
-        .await
-        .unwrap();
+    try_arrive(c, count).await.unwrap();
+}
+
+/// The same where the database may be gone: the contacts whose commit was acknowledged.
+pub(crate) async fn try_arrive(c: &mut PgConnection, count: u64) -> Result<Vec<Uuid>, sqlx::Error> {
+    let mut tx = c.begin().await?;
+    tx.execute("set local waypost.tenant = 'default'").await?;
     let contacts: Vec<Uuid> = sqlx::query_scalar(
         "insert into crm.contacts (email)
          select 'c' || g || '@example.com' from generate_series(1, $1::int) g returning id",
     )
     .bind(count as i32)
     .fetch_all(&mut *tx)
-    .await
-    .unwrap();
+    .await?;
     let (called, heard) = contacts.split_at(contacts.len() / 2);
     sqlx::query("select waypost.enroll('journey', c, strict => true) from unnest($1::uuid[]) c")
         .bind(called)
         .execute(&mut *tx)
-        .await
-        .unwrap();
+        .await?;
     sqlx::query(
         "select waypost.emit('custom.event', c, '{\"name\": \"arrived\"}') from unnest($1::uuid[]) c",
     )
     .bind(heard)
     .execute(&mut *tx)
-    .await
-    .unwrap();
-    tx.commit().await.unwrap();
+    .await?;
+    tx.commit().await?;
+    Ok(contacts)
 }
 
 /// What is still to be done: executions, sends, events, waiting answers.
@@ -142,47 +128,15 @@ pub(crate) async fn until_done(c: &mut PgConnection) -> Duration {
     }
 }
 
-async fn as_worker(db: &TestDb) -> PgConnection {
+pub(crate) async fn as_worker(db: &TestDb) -> PgConnection {
     let mut c = db.connect().await;
     c.execute("set role waypost_worker").await.unwrap();
     c
 }
 
-async fn count(c: &mut PgConnection, sql: &'static str) -> u64 {
+pub(crate) async fn count(c: &mut PgConnection, sql: &'static str) -> u64 {
     let n: i64 = sqlx::query_scalar(sql).fetch_one(c).await.unwrap();
     n.try_into().unwrap()
-}
-
-/// A send as the database knows it after the end.
-pub(crate) struct Ended {
-    policy: String,
-    status: String,
-    first_at: Option<DateTime<Utc>>,
-    attempts: i64,
-    tries: i64,
-}
-
-pub(crate) async fn ended(c: &mut PgConnection) -> HashMap<String, Ended> {
-    sqlx::query(
-        "select o.id::text, o.policy, o.status, o.first_attempt_at, o.attempts::int8,
-                (select count(*) from waypost.outbox_attempts a where a.outbox_id = o.id)
-           from waypost.outbox o",
-    )
-    .fetch_all(c)
-    .await
-    .unwrap()
-    .iter()
-    .map(|row| {
-        let ended = Ended {
-            policy: row.get(1),
-            status: row.get(2),
-            first_at: row.get(3),
-            attempts: row.get(4),
-            tries: row.get(5),
-        };
-        (row.get(0), ended)
-    })
-    .collect()
 }
 
 fn by_key(requests: &[Received]) -> HashMap<String, Vec<&Received>> {
@@ -194,110 +148,8 @@ fn by_key(requests: &[Received]) -> HashMap<String, Vec<&Received>> {
     found
 }
 
-/// What the provider saw against what the database says.
-pub(crate) fn check_requests(
-    provider: &FakeHttp,
-    requests: &[Received],
-    sends: &HashMap<String, Ended>,
-) {
-    let slack = Duration::from_millis(5);
-    let asked = by_key(requests);
-    for (key, requests) in &asked {
-        let send = sends
-            .get(key)
-            .unwrap_or_else(|| panic!("{key} was sent and never recorded"));
-        let first = requests[0];
-        for again in requests {
-            let same = (&again.body, &again.path, &again.method)
-                == (&first.body, &first.path, &first.method);
-            assert!(same, "{key} was sent with different bytes");
-        }
-        let recorded: SystemTime = send
-            .first_at
-            .unwrap_or_else(|| panic!("{key} was sent without a recorded attempt"))
-            .into();
-        assert!(send.attempts > 0, "{key} was sent, its attempts are none");
-        assert!(
-            recorded <= first.at + slack,
-            "{key} left before its attempt was recorded"
-        );
-        assert!(
-            requests.len() as i64 <= send.tries,
-            "{key}: {} requests of {} recorded tries",
-            requests.len(),
-            send.tries
-        );
-        assert_eq!(provider.acts(key), 1, "{key}: effects");
-        if send.policy == "hold" {
-            assert_eq!(requests.len(), 1, "{key} is held and was sent again");
-        }
-    }
-    for (key, send) in sends {
-        match (send.policy.as_str(), send.status.as_str()) {
-            (_, "sent") => assert!(asked.contains_key(key), "{key} is sent and never arrived"),
-            ("hold", "unknown") => {}
-            (policy, status) => panic!("{key} is {policy} and ended {status}"),
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn workers_killed_at_random_lose_nothing_and_do_nothing_twice() {
-    let seconds = number("WAYPOST_CHAOS_SECONDS", 15);
-    let seed = number("WAYPOST_CHAOS_SEED", u64::from(std::process::id()));
-    println!("WAYPOST_CHAOS_SECONDS={seconds} WAYPOST_CHAOS_SEED={seed}");
-    let executions = (EXECUTIONS * seconds / LONG).max(FEWEST);
-    let provider = FakeHttp::start().await.unwrap();
-    // Long enough that many a send is cut off in the middle.
-    provider.otherwise(Fault::Delay(Duration::from_millis(20)));
-    let db = database("chaos").await;
-    deploy(&db, "default", &journey(&provider));
-    deploy(&db, "default", &counter());
-
-    let mut app = db.connect().await;
-    let mut dice = Dice(seed);
-    let url = db.url();
-    let mut fleet: Vec<Process> = (0..WORKERS).map(|_| Process::start(&url)).collect();
-    let rounds = (seconds * 1_000).div_ceil(KILL_EVERY.as_millis() as u64);
-    let mut tick = interval(KILL_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut arrived = 0;
-    for round in 1..=rounds {
-        tick.tick().await;
-        let due = executions * round / rounds;
-        arrive(&mut app, due - arrived).await;
-        arrived = due;
-        let victim = &mut fleet[dice.below(WORKERS)];
-        assert!(victim.runs(), "a worker ended by itself");
-        victim.kill();
-        *victim = Process::start(&url);
-    }
-    let mut c = as_worker(&db).await;
-    let open = open_work(&mut c).await;
-    let settled = until_done(&mut c).await;
-    let requests = provider.received();
-    let sends = ended(&mut c).await;
-    let statuses = |policy: &str, status: &str| {
-        let matching = |s: &&Ended| s.policy == policy && s.status == status;
-        sends.values().filter(matching).count()
-    };
-    let repeated = requests.len() - by_key(&requests).len();
-    for (what, n) in [
-        ("executions", executions as usize),
-        ("kills", rounds as usize),
-        ("open when the killing ended", open[0] as usize),
-        ("seconds until all had ended", settled.as_secs() as usize),
-        ("requests", requests.len()),
-        ("requests that repeat an earlier one", repeated),
-        ("dedupe, sent", statuses("dedupe", "sent")),
-        ("hold, sent", statuses("hold", "sent")),
-        ("hold, unknown", statuses("hold", "unknown")),
-    ] {
-        println!("{n:>8}  {what}");
-    }
-
-    assert!(open[0] > 0, "the killing met no work");
-    check_requests(&provider, &requests, &sends);
+/// What the database itself holds once everything has ended: each effect once, no execution lost.
+pub(crate) async fn check_database(c: &mut PgConnection, executions: u64) {
     for (what, sql, wanted) in [
         (
             "executions that completed",
@@ -345,15 +197,74 @@ async fn workers_killed_at_random_lose_nothing_and_do_nothing_twice() {
             executions,
         ),
     ] {
-        assert_eq!(count(&mut c, sql).await, wanted, "{what}");
+        assert_eq!(count(c, sql).await, wanted, "{what}");
     }
-    let broken: Vec<_> = verify(&mut c, None, &|_| {})
+    let broken: Vec<_> = verify(c, None, &|_| {})
         .await
         .unwrap()
         .into_iter()
         .filter(|finding| finding.violations > 0)
         .collect();
     assert!(broken.is_empty(), "{broken:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_killed_at_random_lose_nothing_and_do_nothing_twice() {
+    let seconds = number("WAYPOST_CHAOS_SECONDS", 15);
+    println!("WAYPOST_CHAOS_SECONDS={seconds}");
+    let executions = (EXECUTIONS * seconds / LONG).max(FEWEST);
+    let provider = FakeHttp::start().await.unwrap();
+    // Long enough that many a send is cut off in the middle.
+    provider.otherwise(Fault::Delay(Duration::from_millis(20)));
+    let db = database("chaos").await;
+    deploy(&db, "default", &journey(&provider));
+    deploy(&db, "default", &counter());
+
+    let mut app = db.connect().await;
+    let mut dice = Dice::thrown();
+    let url = db.url();
+    let mut fleet: Vec<Process> = (0..WORKERS).map(|_| Process::start(&url)).collect();
+    let rounds = (seconds * 1_000).div_ceil(KILL_EVERY.as_millis() as u64);
+    let mut tick = interval(KILL_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut arrived = 0;
+    for round in 1..=rounds {
+        tick.tick().await;
+        let due = executions * round / rounds;
+        arrive(&mut app, due - arrived).await;
+        arrived = due;
+        let victim = &mut fleet[dice.between(0, WORKERS as u64) as usize];
+        assert!(victim.runs(), "a worker ended by itself");
+        victim.kill();
+        *victim = Process::start(&url);
+    }
+    let mut c = as_worker(&db).await;
+    let open = open_work(&mut c).await;
+    let settled = until_done(&mut c).await;
+    let requests = provider.received();
+    let sends = ended(&mut c).await;
+    let statuses = |policy: &str, status: &str| {
+        let matching = |s: &&Send| s.policy == policy && s.status == status;
+        sends.values().filter(matching).count()
+    };
+    let repeated = requests.len() - by_key(&requests).len();
+    for (what, n) in [
+        ("executions", executions as usize),
+        ("kills", rounds as usize),
+        ("open when the killing ended", open[0] as usize),
+        ("seconds until all had ended", settled.as_secs() as usize),
+        ("requests", requests.len()),
+        ("requests that repeat an earlier one", repeated),
+        ("dedupe, sent", statuses("dedupe", "sent")),
+        ("hold, sent", statuses("hold", "sent")),
+        ("hold, unknown", statuses("hold", "unknown")),
+    ] {
+        println!("{n:>8}  {what}");
+    }
+
+    assert!(open[0] > 0, "the killing met no work");
+    check_requests(&provider, &requests, &sends);
+    check_database(&mut c, executions).await;
     let listed = crate::fleet::waypost(
         &db.url(),
         &[

@@ -70,12 +70,26 @@ impl Process {
     /// SIGTERM; answers how it ended and after how long.
     pub fn terminate(mut self) -> (ExitStatus, Duration) {
         let begun = Instant::now();
+        self.signal("-TERM");
+        (self.0.wait().unwrap(), begun.elapsed())
+    }
+
+    /// SIGSTOP: it stands still, wherever it is, and knows nothing of it.
+    pub fn stop(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT: it goes on where it stood.
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, which: &str) {
         let sent = Command::new("kill")
-            .args(["-TERM", &self.0.id().to_string()])
+            .args([which, &self.0.id().to_string()])
             .status()
             .unwrap();
         assert!(sent.success());
-        (self.0.wait().unwrap(), begun.elapsed())
     }
 
     #[cfg(feature = "failpoints")]

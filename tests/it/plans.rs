@@ -39,6 +39,11 @@ struct Hot {
 const CLAIM_DUE: &str = include_str!("../../sql/queries/claim_due.sql");
 const CLAIM_TURNS: &str = include_str!("../../sql/queries/claim_turns.sql");
 const CLAIM_OUTBOX: &str = include_str!("../../sql/queries/claim_outbox.sql");
+const CLAIM_OUTBOX_TURNS: &str = include_str!("../../sql/queries/claim_outbox_turns.sql");
+const EVENT_TURNS: &str = include_str!("../../sql/queries/event_turns.sql");
+const FIRE_TIMERS: &str = include_str!("../../sql/queries/fire_timers.sql");
+const FIRE_TURN: &str = include_str!("../../sql/queries/fire_turn.sql");
+const CLAIM_OUTBOX_ROOM: &str = include_str!("../../sql/queries/claim_outbox_room.sql");
 const READ_EVENTS: &str = include_str!("../../sql/queries/read_events.sql");
 const EXPIRED_LEASES: &str = include_str!("../../sql/queries/expired_leases.sql");
 
@@ -72,6 +77,53 @@ fn hot() -> Vec<Hot> {
             pages: 25,
         },
         Hot {
+            name: "claim_outbox_turns",
+            sql: CLAIM_OUTBOX_TURNS,
+            args: "timestamptz 'epoch', 1000, 60000, '{1}', 1000, '{}', '{}', 1000",
+            index: "sends_turns",
+            // Room goes round by place.
+            sorts: true,
+            rows: BATCH,
+            pages: 25,
+        },
+        Hot {
+            name: "claim_outbox_room",
+            sql: CLAIM_OUTBOX_ROOM,
+            args: "timestamptz 'epoch', 1000, 60000, '{}', '{}', '{}', 1000",
+            index: "sends_due",
+            sorts: true,
+            rows: BATCH,
+            pages: 25,
+        },
+        Hot {
+            name: "event_turns",
+            sql: EVENT_TURNS,
+            args: "'{}', 0, 1000, 1000, 1000",
+            index: "event_queue_turns",
+            sorts: false,
+            rows: BATCH,
+            pages: 4,
+        },
+        // These two take a thousand timers and answer with their number.
+        Hot {
+            name: "fire_timers",
+            sql: FIRE_TIMERS,
+            args: "null, null, '{}', 1000",
+            index: "timers_due",
+            sorts: false,
+            rows: 1,
+            pages: 50_000,
+        },
+        Hot {
+            name: "fire_turn",
+            sql: FIRE_TURN,
+            args: "'{1}', 1000",
+            index: "timers_turns",
+            sorts: false,
+            rows: 1,
+            pages: 50_000,
+        },
+        Hot {
             name: "expired_leases",
             sql: EXPIRED_LEASES,
             args: "500, null, '{}'",
@@ -96,7 +148,7 @@ fn hot() -> Vec<Hot> {
 /// they are in life.
 async fn fill(db: &TestDb) {
     let mut owner = db.connect().await;
-    for table in ["runs", "sends", "event_queue"] {
+    for table in ["runs", "sends", "event_queue", "timers"] {
         let off = format!("alter table waypost.{table} set (autovacuum_enabled = off)");
         owner.execute(AssertSqlSafe(off)).await.unwrap();
     }
@@ -126,6 +178,12 @@ async fn fill(db: &TestDb) {
         sends(spread, 0, "null", ROWS),
         sends(ahead, 0, "null", ROWS),
         sends(spread, 1, spread, LOST),
+        format!(
+            "insert into waypost.timers (bucket, id, tenant_id, due_at, event_type, workflow_id, trigger_id, subject,
+                    occurrence_key, data)
+             select g % 1024, gen_random_uuid(), 1, {spread}, 'a.b', 1, 't', 's', g, '{{}}'
+               from generate_series(1, {ROWS}) g"
+        ),
         format!(
             "insert into waypost.event_queue (bucket, recorded_at, id, tenant_id, contact_id, type, occurred_at, data)
              select g % 1024, {spread}, gen_random_uuid(), 1, gen_random_uuid(), 'a.b', clock_timestamp(), '{{}}'
@@ -225,12 +283,13 @@ async fn what_is_not_due_costs_a_handful_of_pages(db: &TestDb, c: &mut PgConnect
         "update waypost.runs set due_at = null where due_at < clock_timestamp()",
         "delete from waypost.sends where due_at < clock_timestamp()",
         "delete from waypost.event_queue",
+        "delete from waypost.timers",
     ] {
         c.execute(statement).await.unwrap();
     }
     // As autovacuum leaves it, without statistics.
     let mut owner = db.connect().await;
-    for table in ["runs", "sends", "event_queue"] {
+    for table in ["runs", "sends", "event_queue", "timers"] {
         let vacuum = format!("vacuum (analyze false) waypost.{table}");
         owner.execute(AssertSqlSafe(vacuum)).await.unwrap();
     }
@@ -238,8 +297,11 @@ async fn what_is_not_due_costs_a_handful_of_pages(db: &TestDb, c: &mut PgConnect
         let plan = explained(c, &hot, "generic").await;
         let (rows, pages) = (plan["Actual Rows"].as_f64().unwrap(), pages(&plan));
         println!("{:<15} {rows:>6} rows {pages:>7} pages", hot.name);
-        // By turns: one row that says which tenant was looked at.
-        let none = if hot.name == "claim_turns" { 1.0 } else { 0.0 };
+        // By turns: one row that says which tenant was looked at; of timers, how many there were.
+        let none = match hot.name {
+            "claim_turns" | "fire_timers" | "fire_turn" => 1.0,
+            _ => 0.0,
+        };
         assert!(rows == none, "{}: {rows} rows", hot.name);
         // A probe into each bucket, else one into the table.
         let most = if hot.name == "read_events" {

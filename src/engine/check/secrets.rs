@@ -46,7 +46,7 @@ fn may_hold_secrets(text: &Text<'_>, steps: &Steps<'_>) -> bool {
         Some(Some(class)) => matches!(class, Class::Outside(_)),
         _ => true,
     };
-    outside && ["url", "headers", "auth"].contains(&field)
+    outside && ["url", "headers", "auth", "lookup"].contains(&field)
 }
 
 /// Whether the value is what a caller proves itself by.

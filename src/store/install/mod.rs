@@ -2,6 +2,9 @@
 //!
 //! Every step runs in a transaction of its own under one advisory lock and looks again, under the
 //! lock, whether it is still to be done: any number of processes may migrate at once.
+//!
+//! Old and new binaries work side by side: one that is older than the schema goes on with it as long as every migration
+//! that it does not know only expands, and leaves functions and views of a newer release as they are.
 
 mod objects;
 
@@ -41,9 +44,9 @@ impl Report {
 /// Why a database could not be brought to this version.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
-    /// The schema knows migrations that this binary does not.
+    /// The schema has a migration that this binary does not know, and that takes away what it may need.
     #[error(
-        "the database was migrated by a newer waypost (it has {found}, this binary knows up to {known}); run the newer binary"
+        "the database was migrated by a newer waypost ({found} takes away what this binary needs; it knows up to {known}): run the newer binary"
     )]
     SchemaNewer {
         /// The unknown migration.
@@ -135,7 +138,7 @@ pub async fn plan(db: &mut PgConnection, options: Options) -> Result<Report, Ins
     )
     .await?;
     let installed = rows(db, "select object, checksum from waypost.installed").await?;
-    check_history(&applied)?;
+    let ahead = check_history(db, &applied).await? || objects::are_newer(db).await?;
     let isolated = match raw_sql("select waypost.isolation()")
         .fetch_one(&mut *db)
         .await
@@ -151,7 +154,7 @@ pub async fn plan(db: &mut PgConnection, options: Options) -> Result<Report, Ins
             .collect(),
         objects: objects::carried(options)
             .into_iter()
-            .filter(|object| !installed.contains(object))
+            .filter(|object| !ahead && !installed.contains(object))
             .map(|(name, _)| name)
             .collect(),
         isolated,
@@ -179,7 +182,9 @@ pub async fn migrate(
             apply(db, file, progress).await?;
         }
     }
-    objects::install_all(db, options, progress).await?;
+    if !report.objects.is_empty() {
+        objects::install_all(db, options, progress).await?;
+    }
     report.isolated = raw_sql("select waypost.isolation()")
         .fetch_one(db)
         .await
@@ -224,11 +229,14 @@ async fn apply(
         if !done {
             progress(file.name);
             raw_sql(file.body).execute(&mut *tx).await?;
-            sqlx::query("insert into waypost.migrations (name, checksum) values ($1, $2)")
-                .bind(file.name)
-                .bind(file.checksum())
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(
+                "insert into waypost.migrations (name, checksum, expands) values ($1, $2, $3)",
+            )
+            .bind(file.name)
+            .bind(file.checksum())
+            .bind(file.expands())
+            .execute(&mut *tx)
+            .await?;
         }
         tx.commit().await
     };
@@ -274,28 +282,41 @@ async fn check_server(db: &mut PgConnection) -> Result<(), InstallError> {
     }
 }
 
-/// What was applied must be known here, with the same text.
-fn check_history(applied: &[(String, String)]) -> Result<(), InstallError> {
+/// What was applied and is known here has the same text. True where there is more, which only expands.
+async fn check_history(
+    db: &mut PgConnection,
+    applied: &[(String, String)],
+) -> Result<bool, InstallError> {
     let known = migrations(Options { crm: true });
+    let mut newer = Vec::new();
     for (name, checksum) in applied {
         match known.iter().find(|file| file.name == name) {
-            None => {
-                let known = embedded::MIGRATIONS
-                    .last()
-                    .map_or("", |m| m.name)
-                    .to_owned();
-                return Err(InstallError::SchemaNewer {
-                    found: name.clone(),
-                    known,
-                });
-            }
+            None => newer.push(name),
             Some(file) if file.checksum() != *checksum => {
                 return Err(InstallError::Changed { name: name.clone() });
             }
             Some(_) => {}
         }
     }
-    Ok(())
+    if newer.is_empty() {
+        return Ok(false);
+    }
+    // Whoever knows more migrations than this binary has also added the column.
+    let expanding: Vec<String> =
+        sqlx::query_scalar("select name from waypost.migrations where expands")
+            .fetch_all(db)
+            .await
+            .map_err(during("reading waypost.migrations"))?;
+    match newer.into_iter().find(|name| !expanding.contains(name)) {
+        None => Ok(true),
+        Some(found) => {
+            let last = embedded::MIGRATIONS.last().map_or("", |m| m.name);
+            Err(InstallError::SchemaNewer {
+                found: found.clone(),
+                known: last.to_owned(),
+            })
+        }
+    }
 }
 
 fn migrations(options: Options) -> Vec<Embedded> {

@@ -5,6 +5,31 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, raw_sql};
 use super::{InstallError, Options, become_owner, during, lock, rows};
 use crate::store::embedded::{self, Embedded};
 
+/// The release that installs; an older one leaves alone what it installed.
+const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
+/// Whether a newer release installed functions and views here: they serve this one too, and stay.
+pub(super) async fn are_newer(db: &mut PgConnection) -> Result<bool, InstallError> {
+    // A row as JSON: before the column was added there is none to ask for.
+    let releases: Vec<Option<String>> = sqlx::query_scalar(
+        "select distinct pg_catalog.to_jsonb(i) ->> 'release' from waypost.installed i",
+    )
+    .fetch_all(db)
+    .await
+    .map_err(during("reading waypost.installed"))?;
+    let ours = numbers(RELEASE);
+    Ok(releases
+        .iter()
+        .flatten()
+        .any(|release| numbers(release) > ours))
+}
+
+/// Major, minor and patch, for comparing.
+fn numbers(release: &str) -> Vec<u64> {
+    let plain = release.split(['-', '+']).next().unwrap_or_default();
+    plain.split('.').map(|n| n.parse().unwrap_or(0)).collect()
+}
+
 /// Names and checksums of what is re-installed when it changes.
 pub(super) fn carried(options: Options) -> Vec<(String, String)> {
     let mut files = embedded::objects();
@@ -59,11 +84,13 @@ pub(super) async fn install_all(
             .map_err(during("storing the reference CRM"))?;
         for (object, checksum) in &objects {
             sqlx::query(
-                "insert into waypost.installed (object, checksum, at) values ($1, $2, clock_timestamp())
-                 on conflict (object) do update set checksum = excluded.checksum, at = excluded.at",
+                "insert into waypost.installed (object, checksum, at, release) values ($1, $2, clock_timestamp(), $3)
+                 on conflict (object) do update
+                   set checksum = excluded.checksum, at = excluded.at, release = excluded.release",
             )
             .bind(object)
             .bind(checksum)
+            .bind(RELEASE)
             .execute(&mut *tx)
             .await
             .map_err(during("writing waypost.installed"))?;

@@ -2,10 +2,25 @@
 //!
 //! [`steering`] holds a process at a point; [`stage`] sets up a database, a provider and workers. Then the tests:
 //! [`planted`] (defects that must be noticed), [`crashes`] (a death at every point) and [`windows`] (the README's
-//! table, cell by cell).
+//! table, cell by cell). The faults that have a figure ([`figure`]) are named for what they do to the engine.
+//! [`reconcile`]: who can be asked, and how much a claim takes.
 
+mod clocks;
 mod crashes;
+mod crowded;
+mod disk_full;
+mod events;
+mod figure;
+mod joins;
+mod kills;
+mod lines;
+mod pauses;
 mod planted;
+mod promotion;
+mod providers;
+mod reconcile;
+mod releases;
+mod server_crash;
 mod stage;
 mod steering;
 mod windows;

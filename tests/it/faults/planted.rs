@@ -188,14 +188,19 @@ async fn a_step_that_a_restore_undid_sends_the_same_again(mut stage: Stage) -> F
 async fn an_answer_whose_commit_was_not_confirmed_is_one_answer(mut stage: Stage) -> Found {
     stage.deploy_send("dedupe");
     let worker = stage
-        .worker("run,dispatch", "finish.committed=error@1,finish.begun=ask")
+        .worker(
+            "run,dispatch",
+            // The second at its first time: where the other one erred nobody asks.
+            "finish.committed=error@1,finish.committed=ask@1,finish.begun=ask",
+        )
         .await;
     stage.enrol("one", "Ada").await;
     worker.at.reaches("finish.begun").await?.go().await;
     worker.at.reaches("finish.begun").await?.go().await;
     worker.at.free("finish.begun").await;
+    worker.at.reaches("finish.committed").await?.go().await;
     stage.until_done(SOON).await?;
-    drop(worker); // Killed or drained: the second T3 has ended when the loop does.
+    drop(worker);
     let noted = stage
         .count("select count(*) from waypost.outbox_attempts")
         .await;

@@ -124,6 +124,32 @@ impl Stage {
         contact
     }
 
+    /// So many new contacts.
+    pub async fn crowd(&self, count: usize) -> Vec<Uuid> {
+        let mut app = self.db.connect().await;
+        app.execute("set waypost.tenant = 'default'").await.unwrap();
+        sqlx::query_scalar(
+            "insert into crm.contacts (first_name)
+             select 'c' || g from generate_series(1, $1::int) g returning id",
+        )
+        .bind(i32::try_from(count).unwrap())
+        .fetch_all(&mut app)
+        .await
+        .unwrap()
+    }
+
+    /// All of them, enrolled in this workflow in one transaction.
+    pub async fn enrol_all(&self, workflow: &str, contacts: &[Uuid]) {
+        let mut app = self.db.connect().await;
+        app.execute("set waypost.tenant = 'default'").await.unwrap();
+        sqlx::query("select waypost.enroll($1, c, strict => true) from unnest($2::uuid[]) c")
+            .bind(workflow)
+            .bind(contacts)
+            .execute(&mut app)
+            .await
+            .unwrap();
+    }
+
     /// Every lease that stands has run out.
     pub async fn leases_run_out(&mut self) {
         self.change("update waypost.sends set lease_until = clock_timestamp() - interval '1 second' where state > 0")

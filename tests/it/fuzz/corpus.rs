@@ -132,3 +132,21 @@ pub fn dates() -> Vec<Vec<u8>> {
     ];
     own.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
+
+/// Cron patterns.
+pub fn crons() -> Vec<Vec<u8>> {
+    let own = [
+        "0 9 * * 1-5",
+        "*/15 8-18 * * *",
+        "30 2 31 3,10 *",
+        "0 0 29 2 *",
+        "0 12 L * *",
+        "@daily",
+        "@weekly",
+        "0 30 2 * * SUN",
+        "15 10 * JAN-MAR MON,WED,FRI",
+        "0 0 0 1 1 * 2027-2030",
+        "59 59 23 31 12 7",
+    ];
+    own.iter().map(|text| text.as_bytes().to_vec()).collect()
+}

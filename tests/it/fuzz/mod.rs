@@ -137,6 +137,11 @@ fn date() {
     fuzz("date", targets::date, corpus::dates(), 6_000);
 }
 
+#[test]
+fn cron() {
+    fuzz("cron", targets::cron, corpus::crons(), 4_000);
+}
+
 /// The net holds what falls into it: a target that panics is noticed, and one that hangs would be.
 #[test]
 fn a_panic_is_noticed() {

@@ -14,6 +14,7 @@ use waypost::{
     },
     model::{
         condition::{Condition, ConditionSpec},
+        cron::Cron,
         reads::Reads,
         scope::MapScope,
         span::Span,
@@ -176,5 +177,22 @@ pub fn date(input: &[u8]) {
     }
     if let Ok(value) = serde_json::from_str::<Value>(&text) {
         let _ = Span::from_value(&value);
+    }
+}
+
+/// A pattern that reads has occurrences, each later than the one before, and its text reads as the same.
+pub fn cron(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let Ok(cron) = Cron::parse(&text) else {
+        return;
+    };
+    let again = Cron::parse(cron.text()).expect("what was read reads again");
+    for tz in ZONES {
+        let mut last = now();
+        for at in cron.upcoming(now(), tz).take(50) {
+            assert!(at > last, "{at} after {last}");
+            assert_eq!(again.next_after(last, tz), Some(at));
+            last = at;
+        }
     }
 }

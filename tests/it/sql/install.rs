@@ -88,6 +88,51 @@ async fn a_view_of_another_shape_gives_way() {
 }
 
 #[tokio::test]
+async fn an_old_binary_goes_on_with_a_schema_that_was_only_expanded() {
+    let mut db = installed("expanded").await;
+    run(
+        &mut db,
+        "insert into waypost.migrations (name, checksum, expands) values ('migrations/0999_future', '', true);
+         update waypost.installed set checksum = 'of the future' where object = 'sql/functions/ring'",
+    )
+    .await;
+    let report = migrate(&mut db, ALL, &|_| {}).await.expect("it serves");
+    assert!(report.is_empty(), "it leaves everything alone: {report:?}");
+    // At the same migrations, functions of a newer release.
+    run(
+        &mut db,
+        "delete from waypost.migrations where name = 'migrations/0999_future';
+         update waypost.installed set release = '999.0.0' where object = 'sql/functions/ring'",
+    )
+    .await;
+    let report = migrate(&mut db, ALL, &|_| {}).await.expect("it serves");
+    assert!(report.is_empty(), "{report:?}");
+    // Of this release or an older one, they are replaced.
+    run(
+        &mut db,
+        "update waypost.installed set release = '0.0.1' where object = 'sql/functions/ring'",
+    )
+    .await;
+    let report = migrate(&mut db, ALL, &|_| {}).await.expect("it installs");
+    assert_eq!(report.objects, ["sql/functions/ring"]);
+}
+
+#[tokio::test]
+async fn a_schema_from_before_releases_were_kept_is_brought_up() {
+    let mut db = installed("before-releases").await;
+    run(
+        &mut db,
+        "set role waypost_owner; alter table waypost.migrations drop column expands;
+         alter table waypost.installed drop column release; reset role;
+         update waypost.installed set checksum = '' where object = 'sql/functions/ring'",
+    )
+    .await;
+    let report = migrate(&mut db, ALL, &|_| {}).await.expect("it installs");
+    assert_eq!(report.objects, ["sql/functions/ring"]);
+    assert!(plan(&mut db, ALL).await.expect("it answers").is_empty());
+}
+
+#[tokio::test]
 async fn an_old_binary_says_that_the_schema_is_newer() {
     let mut db = installed("newer").await;
     run(

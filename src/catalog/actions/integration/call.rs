@@ -17,6 +17,7 @@ use crate::{
         problem::Problem,
         reads::Reads,
         scope::Scope,
+        span::Span,
         template::{Escape, Template, ValueTemplate},
         transition::Policy,
     },
@@ -81,6 +82,22 @@ pub struct Auth {
     pub secret: Option<String>,
 }
 
+/// How the provider is asked what became of a call of which nobody knows (`policy: reconcile`): by a GET with the
+/// headers and the auth of the call. 2xx: it was done, and the answer is the step's result. 404 or 410: it was not,
+/// and the call is made again. Anything else: nobody knows yet, and it is asked again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Lookup {
+    /// Address; a template in which `{key}` stands for the idempotency key of the call.
+    pub url: String,
+    /// How long after the call the provider can be asked: by then it must know. Default: 60 seconds.
+    #[serde(default)]
+    pub after: Option<Span>,
+}
+
+/// When a provider is asked that does not say.
+const ASKED_AFTER_SECONDS: u64 = 60;
+
 /// The ways to prove who is calling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -110,6 +127,8 @@ pub(super) struct Call {
     /// A call without a body tells what it is about.
     introduces_itself: bool,
     policy: Policy,
+    /// Where the provider is asked, and after how many milliseconds.
+    lookup: Option<(Template, u64)>,
 }
 
 /// A call as a config gives it.
@@ -121,6 +140,7 @@ pub(super) struct CallConfig<'c> {
     pub(super) body: Option<&'c Value>,
     pub(super) introduces_itself: bool,
     pub(super) policy: Policy,
+    pub(super) lookup: Option<&'c Lookup>,
 }
 
 impl Call {
@@ -155,6 +175,7 @@ impl Call {
         let body = config
             .body
             .and_then(|body| found.take(words::value(body, "config.body")));
+        let lookup = compile_lookup(config, &mut found);
         let call = url.map(|url| Self {
             method: config.method,
             // What stands in an address that is written out is data; a whole address from data is one.
@@ -168,6 +189,7 @@ impl Call {
             body,
             introduces_itself: config.introduces_itself,
             policy: config.policy,
+            lookup,
         });
         found.finish(call.map(|call| Box::new(call) as Box<dyn Action>))
     }
@@ -212,8 +234,38 @@ impl Call {
             }
             None => {}
         }
+        if let Some((url, after)) = &self.lookup {
+            let url = with_secrets(url, Escape::Url, cx)?;
+            let lookup = serde_json::json!({ "url": url, "afterMs": after });
+            request.insert("lookup".into(), lookup);
+        }
         Ok(Value::Object(request))
     }
+}
+
+fn compile_lookup(config: &CallConfig<'_>, found: &mut Problems) -> Option<(Template, u64)> {
+    let lookup = config.lookup?;
+    if config.policy != Policy::Reconcile {
+        let text = "\"lookup\" is asked under policy \"reconcile\" alone: set that policy, or leave it out";
+        let problem = Problem::error("unused_field", "config.lookup", text);
+        found.0.push(problem);
+    }
+    let text = lookup.url.trim();
+    if !(text.starts_with("https://") || text.starts_with("http://")) {
+        let text = "an address starts with https:// or http://";
+        let problem = Problem::error("invalid_value", "config.lookup.url", text);
+        found.0.push(problem);
+    } else if !text.contains("{key}") {
+        let text = "`{key}` is missing: it is what the provider is asked for";
+        let problem = Problem::error("invalid_value", "config.lookup.url", text);
+        found.0.push(problem);
+    }
+    let after = lookup.after.map(|span| span.nominal().as_millis());
+    let after = after.map_or(ASKED_AFTER_SECONDS * 1_000, |after| {
+        u64::try_from(after).unwrap_or(u64::MAX)
+    });
+    let url = found.take(words::template(text, "config.lookup.url"))?;
+    Some((url, after))
 }
 
 fn compile_auth(
@@ -322,6 +374,9 @@ impl Action for Call {
         self.auth.iter().for_each(|(_, value)| value.reads(reads));
         if let Some(body) = &self.body {
             body.reads(reads);
+        }
+        if let Some((url, _)) = &self.lookup {
+            url.reads(reads);
         }
     }
 

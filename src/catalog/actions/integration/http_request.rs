@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::call::{Auth, Call, CallConfig, Method};
+use super::call::{Auth, Call, CallConfig, Lookup, Method};
 use crate::{
     catalog::{
         action::{Action, ActionEntry, Resolve},
@@ -35,6 +35,10 @@ pub struct HttpRequest {
     /// HEAD, PUT and DELETE, else `dedupe`.
     #[serde(default)]
     pub policy: Option<Policy>,
+    /// How the provider is asked what became of a call of which nobody knows, under `policy: reconcile`. Without it
+    /// such a call ends as `unknown`.
+    #[serde(default)]
+    pub lookup: Option<Lookup>,
 }
 
 /// The row of the table.
@@ -59,6 +63,7 @@ fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>
         auth: config.auth.as_ref(),
         body: config.body.as_ref(),
         introduces_itself: false,
-        policy: config.policy.unwrap_or(default),
+        policy: step.policy.or(config.policy).unwrap_or(default),
+        lookup: config.lookup.as_ref(),
     })
 }

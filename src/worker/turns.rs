@@ -1,0 +1,101 @@
+//! Tenants take turns: while there is more to do than one round takes, each tenant's oldest come first, a few of
+//! each, so that one with a million due rows does not keep the others waiting (I-8).
+
+use std::time::Duration;
+
+/// Whose turn it is. As long as rounds by time come back short, nobody waits and nobody takes turns.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    /// There was more than a round takes.
+    pub(super) crowded: bool,
+    /// The tenant that had the last turn; none: they begin anew.
+    after: Option<i32>,
+    /// Tenants that had a turn since they began anew.
+    seen: usize,
+    /// There are several that wait.
+    several: bool,
+    /// What a row of the last rounds took, in seconds.
+    row: f64,
+}
+
+impl Turns {
+    /// A tenant's turn.
+    pub(super) const EACH: i32 = 50;
+    /// A round while several tenants wait lasts about so long: they wait for this one and for their own.
+    const ROUND: Duration = Duration::from_millis(150);
+    /// The fewest rows of such a round: below, its fixed cost shows.
+    const FEWEST: f64 = 50.0;
+
+    /// Where the next turn begins, and how much of it is each tenant's.
+    pub(super) fn next(&self) -> (Option<i32>, i32) {
+        (self.after, Self::EACH)
+    }
+
+    /// So many tenants had their turn, the last of them `after`; none: everybody had.
+    pub(super) fn had(&mut self, tenants: usize, after: Option<i32>) {
+        self.seen += tenants;
+        self.several |= self.seen > 1;
+        if after.is_none() {
+            self.several = self.seen > 1;
+            self.seen = 0;
+        }
+        self.after = after;
+    }
+
+    /// Whether more than one tenant waits.
+    pub(super) fn several(&self) -> bool {
+        self.several
+    }
+
+    /// Rows that a round takes: all it may, or while several wait only as many as go quickly.
+    pub(super) fn rows(&self, most: i32) -> i32 {
+        if !(self.crowded && self.several && self.row > 0.0) {
+            return most;
+        }
+        let quick = (Self::ROUND.as_secs_f64() / self.row).max(Self::FEWEST);
+        if quick < f64::from(most) {
+            quick as i32
+        } else {
+            most
+        }
+    }
+
+    /// A round of so many rows took so long; smoothed, since one may have waited for the disk.
+    pub(super) fn took(&mut self, rows: usize, time: Duration) {
+        if rows > 0 {
+            let row = time.as_secs_f64() / rows as f64;
+            self.row = if self.row > 0.0 {
+                (self.row * 3.0 + row) / 4.0
+            } else {
+                row
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Turns;
+
+    #[test]
+    fn only_a_crowd_of_several_makes_rounds_short() {
+        let mut turns = Turns::default();
+        turns.took(1_000, Duration::from_secs(1));
+        assert_eq!(turns.rows(1_000), 1_000);
+        turns.crowded = true;
+        assert_eq!(turns.rows(1_000), 1_000);
+        turns.had(1, None);
+        assert_eq!(turns.rows(1_000), 1_000);
+        // Cut off in the middle: the first tenant alone, then the others.
+        turns.had(1, Some(1));
+        turns.had(1, Some(2));
+        assert_eq!(turns.rows(1_000), 150);
+        turns.had(1, None);
+        assert_eq!(turns.rows(1_000), 150);
+        turns.took(10, Duration::from_secs(10));
+        assert_eq!(turns.rows(1_000), 50);
+        assert_eq!(turns.rows(20), 20);
+    }
+}
