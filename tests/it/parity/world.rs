@@ -24,6 +24,7 @@ use waypost::{
     worker::{Shared, WorkerSettings, drive::Driver},
 };
 
+use super::happening::{NOTE, happen, insert, live, run_until};
 use crate::support::{House, start};
 
 /// What happens to a contact at an instant: what it sets, then the event itself.
@@ -65,7 +66,7 @@ pub type Request = (String, Value);
 pub type Line = (String, String, Option<String>, Value);
 
 /// Ids and requests, in order.
-type Asked = VecDeque<(Uuid, Request)>;
+pub type Asked = VecDeque<(Uuid, Request)>;
 
 /// All that happened, in a shape in which both sides can be compared.
 #[derive(Debug, Default)]
@@ -78,7 +79,7 @@ pub struct Story {
     pub sent: BTreeMap<Uuid, Request>,
     /// What was asked for and is not yet answered, by execution and step: what ends in the same burst as it
     /// was asked for is cancelled before it goes out.
-    asked: BTreeMap<(Uuid, Option<String>), Asked>,
+    pub asked: BTreeMap<(Uuid, Option<String>), Asked>,
     /// Enrolled, active, completed, failed, exited, goals.
     pub summary: [u64; 6],
 }
@@ -133,9 +134,7 @@ impl World {
         let shared =
             Shared::new(&house.db.url(), connectors, Arc::new(NoSecrets), settings).unwrap();
         let mut c = house.connect().await;
-        for contact in &self.contacts {
-            insert(&mut c, contact).await;
-        }
+        insert(&mut c, &self.contacts).await;
         for entry in &self.suppressions {
             sqlx::query(
                 "select waypost.suppress($1 ->> 'value', $1 ->> 'kind', $1 ->> 'list', $1 ->> 'reason',
@@ -149,22 +148,20 @@ impl World {
         // That they came is an event too: nobody is deployed yet who could hear of it.
         let mut driver = Driver::new(shared.clone(), house.tenant, start());
         driver.settle().await.unwrap();
-        self.deploy(&house).await;
-        let programs = self.programs(&mut c).await;
+        let files = self.deploy(&house).await;
+        let programs = programs(&files, &mut c).await;
+        let reviewed = self.steps().any(|step| step["type"] == "manual_review");
         let mut ids = Vec::new();
-        let mut facts = self.facts.iter().peekable();
-        while let Some(first) = facts.peek() {
-            let now = at(first.minute);
-            run_until(&mut driver, now).await;
+        for facts in self.facts.chunk_by(|a, b| a.minute == b.minute) {
+            let now = at(facts[0].minute);
+            run_until(&mut driver, &mut c, now, reviewed).await;
             let mut pooled = shared.pool.acquire().await.unwrap();
             clock::set(&mut pooled, house.tenant, now).await.unwrap();
             drop(pooled);
-            while let Some(fact) = facts.next_if(|fact| at(fact.minute) == now) {
-                ids.push(happen(&mut c, fact).await);
-            }
-            driver.jump(now).await.unwrap();
+            happen(&mut c, facts, &mut ids).await;
+            live(&mut driver, &mut c, now, reviewed).await;
         }
-        run_until(&mut driver, at(self.minutes)).await;
+        run_until(&mut driver, &mut c, at(self.minutes), reviewed).await;
         let mut story = read(&mut c).await;
         story.sent = sink.sent.lock().unwrap().clone();
         let facts = Facts {
@@ -175,7 +172,8 @@ impl World {
         (story, facts)
     }
 
-    pub async fn deploy(&self, house: &House) {
+    /// Deploys and publishes them all; returns them as they were read.
+    pub async fn deploy(&self, house: &House) -> Vec<Checked> {
         let flags = Flags {
             database_url: Some(house.db.url()),
             tenant: Some("t".into()),
@@ -190,39 +188,12 @@ impl World {
             assert!(file.is_valid(), "{}", file.findings);
         }
         waypost.deploy(&files, true).await.unwrap();
+        files
     }
 
-    /// The published versions as the tables number them, so that a cause names the right workflow.
-    async fn programs(&self, c: &mut PgConnection) -> Vec<Program> {
-        let rows = sqlx::query("select slug, id, version from waypost.workflows")
-            .fetch_all(c)
-            .await
-            .unwrap();
-        let numbers: HashMap<String, Numbers> = rows
-            .iter()
-            .map(|row| {
-                let numbers = Numbers {
-                    workflow: row.get(1),
-                    version: row.get(2),
-                };
-                (row.get(0), numbers)
-            })
-            .collect();
-        let tenant = TenantInfo {
-            name: "t".into(),
-            timezone: chrono_tz::UTC,
-        };
-        let mut programs: Vec<Program> = self
-            .definitions
-            .iter()
-            .map(|definition| {
-                let source = checked(definition).source.unwrap();
-                let numbers = numbers[&source.definition.id];
-                Program::compile(&source.definition, numbers, &tenant).unwrap()
-            })
-            .collect();
-        programs.sort_by_key(|program| program.numbers.workflow);
-        programs
+    fn steps(&self) -> impl Iterator<Item = &Value> {
+        let definitions = self.definitions.iter();
+        definitions.flat_map(|definition| definition["actions"].as_array().unwrap())
     }
 
     /// Simulates it, through the very files that `waypost simulate` reads.
@@ -258,8 +229,11 @@ impl World {
         let mut lines = Vec::new();
         for definition in &self.definitions {
             for step in definition["actions"].as_array().unwrap() {
-                let subject = step["config"]["subject"].as_str();
-                let line = match subject {
+                let config = &step["config"];
+                let subject = config["subject"].as_str();
+                let line = match subject.or(config["instructions"].as_str()) {
+                    Some("approve") => json!({ "outcome": "sent", "message": NOTE }),
+                    Some("reject") => json!({ "outcome": "failed", "message": NOTE }),
                     Some("fails") => {
                         json!({ "outcome": "failed", "error": "refused", "message": "no" })
                     }
@@ -276,6 +250,37 @@ impl World {
         }
         lines
     }
+}
+
+/// The published versions as the tables number them, so that a cause names the right workflow.
+async fn programs(files: &[Checked], c: &mut PgConnection) -> Vec<Program> {
+    let rows = sqlx::query("select slug, id, version from waypost.workflows")
+        .fetch_all(c)
+        .await
+        .unwrap();
+    let numbers: HashMap<String, Numbers> = rows
+        .iter()
+        .map(|row| {
+            let numbers = Numbers {
+                workflow: row.get(1),
+                version: row.get(2),
+            };
+            (row.get(0), numbers)
+        })
+        .collect();
+    let tenant = TenantInfo {
+        name: "t".into(),
+        timezone: chrono_tz::UTC,
+    };
+    let mut programs: Vec<Program> = files
+        .iter()
+        .map(|file| {
+            let definition = &file.source.as_ref().unwrap().definition;
+            Program::compile(definition, numbers[&definition.id], &tenant).unwrap()
+        })
+        .collect();
+    programs.sort_by_key(|program| program.numbers.workflow);
+    programs
 }
 
 impl Story {
@@ -309,10 +314,18 @@ impl Story {
             row.at.clone(),
             row.event.to_owned(),
             row.step_id.clone(),
-            detail,
+            nameless(detail),
         );
         self.executions.entry((contact, id)).or_default().push(line);
     }
+}
+
+/// A result without the id of an execution that was there before: a change may have enrolled that one.
+fn nameless(mut result: Value) -> Value {
+    if result["outcome"] == "duplicate" {
+        result["executionId"].take();
+    }
+    result
 }
 
 fn figures(summary: &Summary) -> [u64; 6] {
@@ -324,58 +337,6 @@ fn figures(summary: &Summary) -> [u64; 6] {
         summary.exited_enrollments,
         summary.goal_achievements,
     ]
-}
-
-/// Stands still at every instant at which something falls due before `end`.
-async fn run_until(driver: &mut Driver, end: DateTime<Utc>) {
-    while let Some(next) = driver.next_due().await.unwrap().filter(|next| *next < end) {
-        assert!(next > driver.now(), "what is due is done: {next} is left");
-        driver.jump(next).await.unwrap();
-    }
-}
-
-async fn insert(c: &mut PgConnection, contact: &Value) {
-    sqlx::query(
-        "insert into crm.contacts (id, email, phone, first_name, timezone, tags, last_purchase_date, custom_fields)
-         select ($1 ->> 'id')::uuid, $1 ->> 'email', $1 ->> 'phone', $1 ->> 'firstName', $1 ->> 'timezone',
-                array(select jsonb_array_elements_text(coalesce($1 -> 'tags', '[]'))),
-                ($1 ->> 'lastPurchaseDate')::timestamptz,
-                $1 - array['id', 'email', 'phone', 'firstName', 'timezone', 'tags', 'lastPurchaseDate']",
-    )
-    .bind(contact)
-    .execute(c)
-    .await
-    .unwrap();
-}
-
-/// One transaction of an app: changes the contact, then tells the event.
-async fn happen(c: &mut PgConnection, fact: &Fact) -> Uuid {
-    sqlx::query_scalar(
-        "with changed as (
-           update crm.contacts k set
-             tags = case when $4 ? 'tags' then array(select jsonb_array_elements_text($4 -> 'tags')) else k.tags end,
-             last_purchase_date = case when $4 ? 'lastPurchaseDate'
-               then ($4 ->> 'lastPurchaseDate')::timestamptz else k.last_purchase_date end,
-             timezone = coalesce($4 ->> 'timezone', k.timezone),
-             custom_fields = jsonb_strip_nulls(k.custom_fields || ($4 - array['tags', 'lastPurchaseDate', 'timezone']))
-           where k.id = $2 and $4 <> '{}' returning 1)
-         select count(*) from changed",
-    )
-    .bind(&fact.kind)
-    .bind(fact.contact)
-    .bind(&fact.data)
-    .bind(Value::Object(fact.set.clone()))
-    .fetch_one(&mut *c)
-    .await
-    .map(|_: i64| ())
-    .unwrap();
-    sqlx::query_scalar("select waypost.emit($1, $2, $3)")
-        .bind(&fact.kind)
-        .bind(fact.contact)
-        .bind(&fact.data)
-        .fetch_one(c)
-        .await
-        .unwrap()
 }
 
 /// What the public views say.
@@ -397,7 +358,7 @@ async fn read(c: &mut PgConnection) -> Story {
             shown(row.get(2)),
             event,
             row.get(4),
-            result.unwrap_or_default(),
+            nameless(result.unwrap_or_default()),
         );
         let key = (row.get(0), row.get(1));
         story.executions.entry(key).or_default().push(line);
