@@ -78,3 +78,72 @@ impl Scope for Over<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::scope::MapScope;
+    use uuid::Uuid;
+
+    fn event() -> Event {
+        Event {
+            id: Uuid::from_u128(7),
+            kind: "order.changed".into(),
+            contact: Some(Uuid::from_u128(9)),
+            occurred_at: chrono::DateTime::UNIX_EPOCH,
+            data: json!({ "items": [{ "sku": "a" }, { "sku": "b" }], "note": null }),
+            old: Some(json!({ "status": "open" })),
+            new: Some(json!({ "status": "won" })),
+            trigger: None,
+            cause: None,
+        }
+    }
+
+    #[test]
+    fn what_is_named_in_an_event() {
+        let (id, contact) = (Uuid::from_u128(7), Uuid::from_u128(9));
+        let rows = [
+            ("event.type", json!("order.changed")),
+            ("event.id", json!(id)),
+            ("event.contactId", json!(contact)),
+            ("event.contact_id", json!(contact)),
+            ("event.occurredAt", json!(chrono::DateTime::UNIX_EPOCH)),
+            ("event.occurred_at", json!(chrono::DateTime::UNIX_EPOCH)),
+            ("event.data.items[1].sku", json!("b")),
+            ("event.data.items[9].sku", Value::Null),
+            ("event.data.note", Value::Null),
+            ("event.old.status", json!("open")),
+            ("event.new.status", json!("won")),
+            ("old.status", json!("open")),
+            ("new.status", json!("won")),
+            ("event.other", Value::Null),
+            ("contact.status", Value::Null),
+        ];
+        for (path, wanted) in rows {
+            let event = event();
+            let found = find(&event, &Path::parse(path).unwrap()).map(Cow::into_owned);
+            assert_eq!(found.unwrap_or(Value::Null), wanted, "{path}");
+        }
+        let mut bare = event();
+        (bare.old, bare.new, bare.contact) = (None, None, None);
+        for path in [
+            "event.contactId",
+            "event.old.status",
+            "old.status",
+            "new.status",
+        ] {
+            assert_eq!(find(&bare, &Path::parse(path).unwrap()), None, "{path}");
+        }
+        let whole = json!({ "type": "order.changed", "id": id, "data": bare.data,
+                            "occurred_at": chrono::DateTime::UNIX_EPOCH });
+        assert_eq!(envelope(&bare), whole);
+        let under = MapScope(json!({ "event": { "type": "another" }, "vars": { "x": 1 } }));
+        let over = Over {
+            event: &bare,
+            under: &under,
+        };
+        let of = |path: &str| over.get(&Path::parse(path).unwrap()).map(Cow::into_owned);
+        assert_eq!(of("event.type"), Some(json!("order.changed")));
+        assert_eq!(of("vars.x"), Some(json!(1)));
+    }
+}

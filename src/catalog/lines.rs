@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_path_leads_to_its_line_in_json_and_yaml() {
-        let json = "{\n \"id\": \"w\",\n \"actions\": [\n  {\"id\": \"a\"},\n  {\"id\": \"b\",\n   \"config\": {\n    \"x.y\": [1,\n     2]}}]}";
+        let json = "{\n \"id\": \"w\",\n \"actions\": [\n  {\"id\": \"a\"},\n  {\"id\": \"b\",\n   \"config\": {\n    \"x.y\": [10,\n     20]}}]}";
         let yaml = "id: w\nname: x\nactions:\n  - id: a\n  - id: b\n    config:\n      x.y: [1,\n        2]\n";
         let rows = [
             ("", (1, 1), (1, 1)),

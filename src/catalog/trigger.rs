@@ -79,11 +79,6 @@ pub trait TriggerConfig: Debug + Default + DeserializeOwned + JsonSchema + Send 
     fn plan(&self) -> Option<Value> {
         None
     }
-
-    /// Problems of values that parse; paths are relative to the trigger, e.g. `config.formId`.
-    fn problems(&self) -> Vec<Problem> {
-        Vec::new()
-    }
 }
 
 /// A compiled trigger, or everything that is wrong with its config.
@@ -113,10 +108,7 @@ impl TriggerEntry {
             schema: || schemars::schema_for!(T),
             compile: |value| {
                 let config: T = config::read(value.unwrap_or(&Value::Null), "config")?;
-                match config.problems() {
-                    problems if problems.is_empty() => Ok(Box::new(OfKind(config))),
-                    problems => Err(problems),
-                }
+                Ok(Box::new(OfKind(config)))
             },
             timed: T::TIMED,
         }

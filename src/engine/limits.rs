@@ -62,3 +62,61 @@ pub fn refused(ex: &Execution, detail: Value) -> Transition {
     transition.state.started = true;
     transition
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::{Run, program, set, steps};
+
+    fn at(text: &str) -> Instant {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_window_rolls_in_the_tenants_zone() {
+        let mut limit = WorkflowLimit {
+            count: 5,
+            window: None,
+        };
+        let (now, tz) = (at("2026-03-30T10:00:00Z"), chrono_tz::Europe::Berlin);
+        assert_eq!(limit.since(now, tz), None);
+        assert_eq!(
+            limit.numbers(5, Some(now), tz),
+            json!({ "limit": 5, "used": 5 })
+        );
+        limit.window = Some(Span::parse("1 day").unwrap());
+        // Two days over the night in which the clocks go forward are 47 hours.
+        assert_eq!(limit.since(now, tz), Some(at("2026-03-29T10:00:00Z")));
+        assert_eq!(
+            limit.numbers(5, Some(at("2026-03-28T10:00:00Z")), tz),
+            json!({ "limit": 5, "used": 5, "window": { "amount": 1, "unit": "days" },
+                    "nextAt": at("2026-03-29T09:00:00Z") })
+        );
+        assert_eq!(limit.numbers(5, None, tz)["nextAt"], Value::Null);
+    }
+
+    #[test]
+    fn what_found_no_room_never_began() {
+        let program = program(&steps(json!([set("a", json!(1), &[])])));
+        let run = Run::new(&program, json!({}));
+        let numbers = json!({ "limit": 5, "used": 5 });
+        let left = refused(&run.ex, numbers.clone());
+        let told = json!({ "limit": 5, "used": 5, "reason": "workflow_limit" });
+        assert_eq!((left.status, left.seq), (Status::Exited, run.ex.seq + 1));
+        assert_eq!(left.reason.as_deref(), Some("workflow_limit"));
+        assert_eq!(
+            (left.due_at, left.node, left.state.started),
+            (None, -1, true)
+        );
+        assert!(left.effects.is_empty());
+        let [entry] = &left.entries[..] else {
+            panic!("{:?}", left.entries)
+        };
+        assert_eq!((entry.step, entry.kind), (-1, EntryKind::ExecutionExited));
+        assert_eq!(entry.result, told);
+        let Some(Admission::Refused { reason, detail }) = left.admission else {
+            panic!("it was refused")
+        };
+        assert_eq!((reason, detail), (Refusal::WorkflowLimit, numbers));
+    }
+}

@@ -69,7 +69,11 @@ pub fn parked(ex: &Execution, input: &Input, until: Option<Instant>) -> Option<T
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::engine::tests::{Run, program, set, steps};
+    use crate::model::transition::Command;
 
     fn at(text: &str) -> Instant {
         format!("2026-{text}:00Z").parse().unwrap()
@@ -77,12 +81,18 @@ mod tests {
 
     #[test]
     fn touching_pauses_are_one() {
-        let pauses = Pauses::new([
-            (at("03-05T00:00"), at("03-06T00:00")),
-            (at("03-01T00:00"), at("03-03T00:00")),
-            (at("03-02T00:00"), at("03-05T00:00")),
-            (at("04-02T00:00"), at("04-01T00:00")),
-        ]);
+        let dates = [
+            ("03-05T00:00", "03-06T00:00"),
+            ("03-01T00:00", "03-03T00:00"),
+            ("03-02T00:00", "03-05T00:00"),
+            ("04-02T00:00", "04-01T00:00"),
+        ];
+        let dates = dates.map(|(from, until)| PauseDates {
+            from: at(from),
+            until: at(until),
+        });
+        let pauses = Pauses::of(&dates);
+        assert_eq!(pauses.all(), [(at("03-01T00:00"), at("03-06T00:00"))]);
         let table = [
             ("02-28T23:59", None),
             ("03-01T00:00", Some("03-06T00:00")),
@@ -93,5 +103,36 @@ mod tests {
         for (now, until) in table {
             assert_eq!(pauses.until(at(now)), until.map(at), "{now}");
         }
+    }
+
+    #[test]
+    fn who_is_held_takes_in_what_comes_and_is_looked_at_when_the_pause_ends() {
+        let program = program(&steps(json!([set("a", json!(1), &[])])));
+        let ex = Run::new(&program, json!({})).ex;
+        let (now, end) = (at("03-02T10:00"), at("03-06T00:00"));
+        let left = parked(&ex, &Input::Time, Some(end)).unwrap();
+        assert_eq!(
+            (left.due_at, left.status, left.seq),
+            (Some(end), ex.status, ex.seq)
+        );
+        let skip = Input::Command(Command::SkipWait);
+        assert!(parked(&ex, &skip, Some(end)).is_none());
+
+        let due = |due_at, paused, until| {
+            let step = Transition {
+                due_at,
+                ..Transition::unchanged(&ex)
+            };
+            let held = held(step, paused, until);
+            (held.status, held.due_at)
+        };
+        let later = at("03-07T00:00");
+        assert_eq!(due(Some(now), false, Some(end)), (ex.status, Some(end)));
+        assert_eq!(due(Some(later), false, Some(end)), (ex.status, Some(later)));
+        assert_eq!(due(None, false, Some(end)), (ex.status, None));
+        assert_eq!(due(Some(now), true, None), (Status::Paused, None));
+        let mut over = Transition::unchanged(&ex);
+        over.status = Status::Completed;
+        assert_eq!(held(over, true, None).status, Status::Completed);
     }
 }

@@ -172,15 +172,59 @@ mod tests {
         }
     }
 
+    /// (as written, as the columns have it)
+    #[test]
+    fn spans_are_stored_in_whole_seconds_or_more() {
+        let table = [
+            (json!(1), (1, "seconds")),
+            (json!(1_000), (1, "seconds")),
+            (json!(1_001), (2, "seconds")),
+            (json!("90 seconds"), (90, "seconds")),
+            (json!("7 days"), (7, "days")),
+            (json!("2 months"), (2, "months")),
+        ];
+        for (text, (amount, unit)) in table {
+            let span: Span = serde_json::from_value(text.clone()).unwrap();
+            assert_eq!(stored_span(span), (amount, unit.to_owned()), "{text}");
+            assert_eq!(window_of(span), json!({ "amount": amount, "unit": unit }));
+        }
+    }
+
+    /// The limit counts the starts of one contact, or of all of them together.
+    #[test]
+    fn a_limit_is_the_contacts_or_the_workflows() {
+        let of = |scope: &str| {
+            let definition = json!({ "id": "w", "actions": [], "enrollmentSettings": {
+                "enrollmentLimit": 3, "enrollmentLimitScope": scope, "enrollmentWindow": { "amount": 7, "unit": "days" } } });
+            Rules::of(&serde_json::from_value(definition).unwrap()).unwrap()
+        };
+        let (own, whole) = (of("contact"), of("workflow"));
+        let week = own.window;
+        assert_eq!((own.limit, own.workflow_limit), (Some(3), None));
+        assert_eq!((own.needs_ledger, week.is_some()), (true, true));
+        let limit = WorkflowLimit {
+            count: 3,
+            window: week,
+        };
+        assert_eq!((whole.limit, whole.window), (None, None));
+        assert_eq!(
+            (whole.workflow_limit, whole.needs_ledger),
+            (Some(limit), false)
+        );
+    }
+
     #[test]
     fn plain_keys_become_paths() {
-        let table: [(&str, Option<&[&str]>); 6] = [
+        let table: [(&str, Option<&[&str]>); 9] = [
             ("{{ event.data.orderId }}", Some(&["orderId"])),
             ("{{event.data.order.id}}", Some(&["order", "id"])),
             ("order-{{event.data.id}}", None),
             ("{{event.data.id | upper}}", None),
             ("{{event.type}}", None),
+            ("{{event.data}}", None),
+            ("{{event.old.id}}", None),
             ("{{contact.email}}", None),
+            ("{{contact.data.id}}", None),
         ];
         for (text, wanted) in table {
             let keys = plain_path(text);

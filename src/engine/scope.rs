@@ -152,3 +152,50 @@ fn secret_reference(segments: &[Segment]) -> Option<String> {
         .first()
         .map(|name| format!("{{{{secrets.{}}}}}", name.key()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::{Run, program, set, steps};
+
+    #[test]
+    fn what_an_execution_knows_of_itself() {
+        let program = program(&steps(json!([set("n", json!(1), &[])])));
+        let run = Run::new(&program, json!({ "score": 7 }));
+        let ex = &run.ex;
+        let scope = ExecutionScope {
+            program: &program,
+            execution: ex,
+            state: &ex.state,
+            contact: &run.contact,
+        };
+        let whole = json!({ "id": ex.id, "workflowId": "w", "version": 1, "contactId": ex.contact,
+                            "key": "k", "enrolledAt": ex.enrolled_at });
+        let rows = [
+            ("execution", whole),
+            ("execution.id", json!(ex.id)),
+            ("execution.workflowId", json!("w")),
+            ("execution.workflow", json!("w")),
+            ("execution.version", json!(1)),
+            ("execution.contactId", json!(ex.contact)),
+            ("execution.key", json!("k")),
+            ("execution.enrolledAt", json!(ex.enrolled_at)),
+            ("execution.startedAt", json!(ex.enrolled_at)),
+            ("execution.other", Value::Null),
+            ("tenant", json!({ "name": "default", "timezone": "UTC" })),
+            ("tenant.name", json!("default")),
+            ("tenant.timezone", json!("UTC")),
+            ("tenant.other", Value::Null),
+            ("contact.score", json!(7)),
+            ("contact.id", json!(ex.contact)),
+            ("contact.other", Value::Null),
+            ("event.data.n", json!(1)),
+            ("steps.n.result", Value::Null),
+            ("secrets.key", json!("{{secrets.key}}")),
+        ];
+        for (path, wanted) in rows {
+            let found = scope.get(&Path::parse(path).unwrap()).map(Cow::into_owned);
+            assert_eq!(found.unwrap_or(Value::Null), wanted, "{path}");
+        }
+    }
+}

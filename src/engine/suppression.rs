@@ -127,3 +127,38 @@ pub fn plain(kind: Kind, value: &str) -> Option<String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_compared_in_one_form() {
+        let id = "0B5F7A9E-1111-4222-8333-444455556666";
+        let lower = id.to_ascii_lowercase();
+        let rows = [
+            (Kind::Contact, id, Some(&*lower)),
+            (Kind::Contact, "0b5f7a9e11114222833344445555666", None),
+            (Kind::Contact, "0b5f7a9e-1111-4222-8333-44445555666x", None),
+            (Kind::Email, " Ann@Example.COM\n", Some("ann@example.com")),
+            (Kind::Email, "ann", None),
+            (Kind::Email, "@example.com", None),
+            (Kind::Email, "ann@", None),
+            (Kind::Email, "ann@example@com", None),
+            (Kind::Email, "an n@example.com", None),
+            (Kind::Domain, "@Example.com", Some("example.com")),
+            (Kind::Domain, "a.b", Some("a.b")),
+            (Kind::Domain, "example", None),
+            (Kind::Domain, ".example", None),
+            (Kind::Domain, "example.", None),
+            (Kind::Domain, "", None),
+            (Kind::Phone, "+49 (30) 1234", Some("+49301234")),
+            (Kind::Phone, "030/12", Some("03012")),
+            (Kind::Phone, "110", Some("110")),
+            (Kind::Phone, "12", None),
+        ];
+        for (kind, value, wanted) in rows {
+            assert_eq!(plain(kind, value).as_deref(), wanted, "{kind:?} {value:?}");
+        }
+    }
+}

@@ -126,6 +126,10 @@ mod tests {
             assert_eq!(nearest(word, known), want, "{word}");
         }
         assert_eq!(nearest(&"x".repeat(100_000), known), None);
+        assert_eq!(nearest("bat", ["cat", "hat"]), Some("cat"), "the first");
+        let longest = "x".repeat(MAX_WORD);
+        assert_eq!(nearest(&longest, [&*longest]), Some(&*longest));
+        assert_eq!(nearest(&format!("{longest}x"), [&*longest]), None);
         let neighbours = Neighbours::default();
         let hints = (0..300).filter_map(|_| neighbours.did_you_mean("evnt", known));
         assert_eq!(hints.count(), 100);

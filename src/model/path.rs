@@ -272,14 +272,6 @@ impl Path {
         })
     }
 
-    /// The step whose result is read.
-    pub fn step(&self) -> Option<&str> {
-        match self.root {
-            Root::Steps => self.segments.first().map(Segment::key),
-            _ => None,
-        }
-    }
-
     /// The same path below another root (`contact.status` below `old`).
     #[must_use]
     pub fn below(&self, root: Root) -> Path {

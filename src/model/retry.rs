@@ -119,7 +119,6 @@ impl RetryConfig {
     pub fn never() -> Self {
         Self {
             enabled: false,
-            max_attempts: 1,
             ..Self::default()
         }
     }

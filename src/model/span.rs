@@ -120,10 +120,9 @@ impl Span {
             )));
         }
         let unit = Unit::parse(unit.trim())?;
-        match (number.parse::<i64>(), number.parse::<f64>()) {
-            (Ok(amount), _) => Span::new(amount, unit),
-            (_, Ok(amount)) => Span::fraction(amount, unit),
-            _ => Err(SpanError(format!(
+        match number.parse::<f64>() {
+            Ok(amount) => Span::of_amount(amount, unit),
+            Err(_) => Err(SpanError(format!(
                 "{short:?} is no span: {number:?} is no number"
             ))),
         }
@@ -158,15 +157,15 @@ impl Span {
     }
 
     fn of_number(number: &serde_json::Number, unit: Unit) -> Result<Span, SpanError> {
-        match (number.as_i64(), number.as_f64()) {
-            (Some(amount), _) => Span::new(amount, unit),
-            (_, Some(amount)) => Span::fraction(amount, unit),
-            _ => Err(SpanError(format!("{number} {unit} is no span"))),
+        match number.as_f64() {
+            Some(amount) => Span::of_amount(amount, unit),
+            None => Err(SpanError(format!("{number} {unit} is no span"))),
         }
     }
 
-    /// A broken amount: exact units become milliseconds, calendar units have no fractions.
-    fn fraction(amount: f64, unit: Unit) -> Result<Span, SpanError> {
+    /// Every whole amount within the limit is exact as a float. A broken one becomes milliseconds where the
+    /// unit is exact; calendar units have no fractions.
+    fn of_amount(amount: f64, unit: Unit) -> Result<Span, SpanError> {
         let whole = amount.fract() == 0.0;
         if !whole && unit.is_calendar() {
             return Err(SpanError(format!(

@@ -419,3 +419,25 @@ pub enum CrmWrite {
         body: String,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Policy;
+
+    #[test]
+    fn a_policy_has_a_number() {
+        let rows = [
+            (0, Policy::Dedupe),
+            (1, Policy::Reconcile),
+            (2, Policy::Hold),
+            (3, Policy::Retry),
+        ];
+        for (code, policy) in rows {
+            assert_eq!(
+                (Policy::from_code(code), policy.code()),
+                (Some(policy), code)
+            );
+        }
+        assert_eq!((Policy::from_code(4), Policy::from_code(-1)), (None, None));
+    }
+}

@@ -134,3 +134,67 @@ fn spoken(wanted: &Value) -> String {
         kind => one(kind).to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_may_be_null() {
+        let rows = [
+            (json!({ "type": "null" }), true),
+            (json!({ "type": "string" }), false),
+            (json!({ "type": ["string", "null"] }), true),
+            (json!({ "type": ["string", "number"] }), false),
+            (
+                json!({ "anyOf": [{ "$ref": "#/$defs/X" }, { "type": "null" }] }),
+                true,
+            ),
+            (
+                json!({ "anyOf": [{ "type": "string" }, { "type": "number" }] }),
+                false,
+            ),
+            (json!({}), false),
+        ];
+        for (schema, wanted) in rows {
+            assert_eq!(may_be_null(&schema), wanted, "{schema}");
+        }
+    }
+
+    /// (type, values of it, values of another, how it is called)
+    #[test]
+    fn what_is_of_a_type_and_how_it_is_called() {
+        let rows = [
+            ("string", json!(["x"]), json!([1, null]), "text"),
+            (
+                "boolean",
+                json!([true]),
+                json!(["true", 1]),
+                "true or false",
+            ),
+            ("object", json!([{}]), json!([[], "x"]), "an object"),
+            ("array", json!([[]]), json!([{}, "x"]), "a list"),
+            ("number", json!([1, 1.5]), json!(["1"]), "a number"),
+            (
+                "integer",
+                json!([1, -1, u64::MAX]),
+                json!([1.5, "1"]),
+                "a whole number",
+            ),
+            ("null", json!([null]), json!([0, "", false]), "nothing"),
+        ];
+        for (kind, yes, no, name) in rows {
+            let (own, listed) = (json!(kind), json!([kind]));
+            for (values, wanted) in [(&yes, true), (&no, false)] {
+                for value in values.as_array().unwrap() {
+                    assert_eq!(is_of(&own, value), wanted, "{kind} {value}");
+                    assert_eq!(is_of(&listed, value), wanted, "{kind} {value}");
+                }
+            }
+            assert_eq!(spoken(&own), name);
+        }
+        let either = json!(["integer", "string", "null"]);
+        assert_eq!(spoken(&either), "a whole number or text");
+    }
+}

@@ -175,5 +175,7 @@ mod tests {
             .map(|d| (d.path.as_str(), d.place.line))
             .collect();
         assert_eq!(found, [("a.b", 2), ("c[0].d", 2)]);
+        let many = format!("{{{}\"k\":1}}", "\"k\":1,".repeat(500));
+        assert_eq!(scan(&many).1.len(), 100, "a hundred are told");
     }
 }

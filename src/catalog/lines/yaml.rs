@@ -318,6 +318,14 @@ mod tests {
         let read = super::read("a:\n  b: 1\n  b: 2\n").unwrap();
         assert_eq!(read.duplicates[0].path, "a.b");
         assert_eq!(read.duplicates[0].place.line, 3);
+        let many = super::read(&"k: 1\n".repeat(500)).unwrap();
+        assert_eq!(many.duplicates.len(), 100, "a hundred are told");
+        let deep = format!("a: {}", "[".repeat(DEEPEST + 20));
+        let error = super::read(&deep).unwrap_err();
+        assert!(
+            error.too_much && error.path.starts_with("a[0][0]"),
+            "{error:?}"
+        );
         let error = super::read("a: [1, 2\nb: 3\n").unwrap_err();
         assert!(error.place.line >= 2, "{error:?}");
         assert!(

@@ -313,6 +313,33 @@ mod tests {
     }
 
     #[test]
+    fn words_and_operators_have_one_spelling() {
+        let leaf = |operator: &str| serde_json::json!({"field": "x", "operator": operator});
+        let group = |operator: &str, inner: &str| serde_json::json!({"operator": operator, "conditions": [leaf(inner)]});
+        let definition = |[status, word, kind, operator, and]: [&str; 5]| {
+            serde_json::json!({
+                "status": status,
+                "triggers": [{"type": kind, "filters": [leaf(operator), group(and, operator)]}],
+                "goals": [{"onAchievement": {"action": word}, "onUnmet": word,
+                           "conditions": group(and, operator)}],
+                "enrollmentSettings": {"enrollmentLimitScope": word, "stopOnReply": [word],
+                                       "entryConditions": leaf(operator), "exitConditions": [leaf(operator)]},
+                "actions": [{"type": "wait", "policy": word, "join": word, "executeIf": leaf(operator),
+                             "config": {"waitType": word, "list": [{"condition": leaf(operator)}]}}],
+            })
+        };
+        let mut written = definition(["ACTIVE", "SOME_WORD", "FORM_SUBMITTED", "NOT_EQUALS", "or"]);
+        normalise(&mut written);
+        let own = ["active", "some_word", "form.submitted", "not_equals", "OR"];
+        assert_eq!(written, definition(own));
+        // What is not all upper case is left to whoever reads it.
+        let mixed = definition(["Active", "Some_Word", "form.other", "Not_Equals", "Or"]);
+        let mut written = mixed.clone();
+        normalise(&mut written);
+        assert_eq!(written, mixed);
+    }
+
+    #[test]
     fn what_an_author_sends_elsewhere_is_not_touched() {
         let mut value = serde_json::json!({"actions": [{"type": "WEBHOOK", "config": {
             "body": {"mode": "LIVE", "condition": {"operator": "EQUALS"}}}},

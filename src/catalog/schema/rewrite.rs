@@ -171,3 +171,68 @@ pub(super) fn portable(value: &mut Value) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_said_once_and_only_of_what_may_be_absent() {
+        let (text, nothing) = (json!({ "type": "string" }), json!({ "type": "null" }));
+        let either = json!({ "anyOf": [text, nothing] });
+        let described = json!({ "type": "string", "description": "x" });
+        let mut object = json!({
+            "required": ["must"],
+            "properties": {
+                "must": text, "may": text, "described": described, "either": either, "nothing": nothing,
+                "list": { "type": ["string", "null"] }, "other": { "anyOf": [text, text] },
+            },
+        });
+        nullable(&mut object);
+        let wanted = json!({
+            "must": text, "may": either,
+            "described": { "anyOf": [described, nothing], "description": "x" },
+            "either": either, "nothing": nothing, "list": { "type": ["string", "null"] },
+            "other": { "anyOf": [{ "anyOf": [text, text] }, nothing] },
+        });
+        assert_eq!(
+            object,
+            json!({ "required": ["must"], "properties": wanted })
+        );
+        let mut open = json!({ "properties": {} });
+        nullable(&mut open);
+        assert_eq!(open, json!({ "properties": {} }));
+    }
+
+    #[test]
+    fn patterns_are_portable_and_complaints_name_what_was_meant() {
+        let nothing = json!({ "type": "null" });
+        let text = json!({ "pattern": "(?i)^a1$" });
+        let plain = json!({ "pattern": "^[aA]1$" });
+        let rows = [
+            (text.clone(), plain.clone()),
+            (json!({ "pattern": "^a$" }), json!({ "pattern": "^a$" })),
+            (json!([text]), json!([plain])),
+            (
+                json!({ "anyOf": [text, nothing] }),
+                json!({ "if": nothing, "else": plain }),
+            ),
+            (
+                json!({ "x": { "anyOf": [nothing, text] } }),
+                json!({ "x": { "if": nothing, "else": plain } }),
+            ),
+            (
+                json!({ "anyOf": [text, text] }),
+                json!({ "anyOf": [plain, plain] }),
+            ),
+            (
+                json!({ "anyOf": [nothing, nothing] }),
+                json!({ "anyOf": [nothing, nothing] }),
+            ),
+        ];
+        for (mut written, wanted) in rows {
+            portable(&mut written);
+            assert_eq!(written, wanted);
+        }
+    }
+}

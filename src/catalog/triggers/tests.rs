@@ -271,6 +271,25 @@ fn fires() {
             json!({"failureCode": "y"}),
             false,
         ),
+        // Each of them must hold, whatever the others say.
+        (
+            "payment.failed",
+            json!({"minAmount": 50}),
+            json!({"amount": 49}),
+            false,
+        ),
+        (
+            "payment.failed",
+            json!({"currency": "EUR"}),
+            json!({"currency": "USD"}),
+            false,
+        ),
+        (
+            "payment.failed",
+            json!({"attempt": 2}),
+            json!({"attempt": 1}),
+            false,
+        ),
         (
             "payment.refunded",
             json!({"refund": "full"}),
@@ -324,8 +343,26 @@ fn discriminators_plans_and_subjects() {
             .plan(),
         None
     );
-    let field = compile("contact.field.changed", json!({"field": "lastName"})).unwrap();
-    assert_eq!(field.discriminator().as_deref(), Some("last_name"));
+    // One value is looked up by the index; several, or none, cannot be.
+    let rows = [
+        ("contact.field.changed", "field", "lastName", "last_name"),
+        ("form.submitted", "formId", "a", "a"),
+        ("webhook.received", "hook", "shop", "shop"),
+        ("api.trigger", "name", "a", "a"),
+        ("custom.event", "name", "a", "a"),
+    ];
+    for (kind, field, word, stored) in rows {
+        let of = |config| compile(kind, config).unwrap().discriminator();
+        assert_eq!(
+            of(json!({ field: word })).as_deref(),
+            Some(stored),
+            "{kind}"
+        );
+        assert_eq!(of(json!({ field: [word, "b"] })), None, "{kind}");
+        assert_eq!(of(json!({})), None, "{kind}");
+    }
+    let own = compile("order.shipped", json!({})).unwrap();
+    assert_eq!((own.discriminator(), own.plan()), (None, None));
     let paid = compile("payment.successful", json!({})).unwrap();
     let subject = |data| paid.subject(&event("payment.successful", data));
     assert_eq!(subject(json!({"paymentId": "p1"})).as_deref(), Some("p1"));

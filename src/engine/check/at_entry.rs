@@ -117,3 +117,47 @@ fn told_by_contact(condition: &Condition) -> bool {
     let told = !(reads.event || reads.change || reads.all_steps) && reads.steps.is_empty();
     told && reads.reads_contact()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::tests::{CONTACT, at, program, set, steps};
+
+    #[test]
+    fn who_meets_a_goal_before_it_is_set_is_counted() {
+        let above = |field: &str, value: u32| json!({ "field": field, "operator": "greater_than", "value": value });
+        let mut definition = steps(json!([set("n", json!(1), &[])]));
+        definition["variables"] = json!({ "least": 50 });
+        let least = json!({ "field": "contact.score", "operator": "greater_than", "value": "{{ vars.least }}" });
+        definition["goals"] = json!([
+            { "id": "rich", "conditions": least },
+            { "id": "none", "conditions": above("contact.score", 500) },
+            { "id": "later", "conditions": above("vars.n", 0) },
+        ]);
+        definition["enrollmentSettings"] = json!({ "entryConditions": above("contact.score", 5) });
+        let program = program(&definition);
+        let mut counted = AtEntry::new(&program, at("2026-03-02T10:00:00Z"));
+        assert!(!counted.is_nothing() && counted.problems(true).is_empty());
+        for score in [3, 10, 60, 70] {
+            let fields = json!({ "score": score });
+            counted.look(&Contact::new(CONTACT, fields.as_object().unwrap().clone()));
+        }
+        for (all, text) in [
+            (true, "2 of 4 contacts"),
+            (false, "2 of the first 4 contacts"),
+        ] {
+            let found = counted.problems(all);
+            let [problem] = &found[..] else {
+                panic!("{found:?}")
+            };
+            assert_eq!(
+                (problem.code, &*problem.path),
+                (codes::GOAL_MET_NOW, "goals[0].conditions")
+            );
+            assert!(problem.message.starts_with(text), "{}", problem.message);
+            assert!(problem.message.contains("rich"), "{}", problem.message);
+        }
+    }
+}

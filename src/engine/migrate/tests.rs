@@ -268,11 +268,64 @@ fn a_wait_of_another_kind_begins_where_the_old_one_began() {
         run.go();
         run.after(Duration::days(2));
         assert!(go_over(&mut run, &way(&from, &to, &[]), &to, false));
+        if left > 0 {
+            let park = run.ex.state.branches[0].park.as_ref();
+            assert_eq!(park.map(|park| park.kind), Some(ParkKind::Condition));
+        }
         run.go();
         assert_eq!(run.ex.status.is_final(), left == 0, "{score}");
         run.after(Duration::days(left));
         assert_eq!(run.ex.status, Status::Completed, "{score}");
     }
+}
+
+#[test]
+fn what_a_step_left_is_found_under_its_new_name() {
+    let made = |version: i32, first: &str| {
+        let split = json!({ "id": first, "type": "split", "config": {
+            "branches": [{ "id": "a", "percentage": 100, "actions": ["w"] }] } });
+        let last = set(
+            "end",
+            json!(format!("{{{{ steps.{first}.result.variant }}}}")),
+            &[],
+        );
+        Made::new(
+            version,
+            &steps(json!([split, wait("w", 1, &["end"]), last])),
+        )
+    };
+    let (from, to) = (made(1, "old"), made(2, "new"));
+    let mut run = Run::new(&from.program, json!({}));
+    run.go();
+    let map = [("old", "new")];
+    assert!(go_over(&mut run, &way(&from, &to, &map), &to, false));
+    let kept: Vec<_> = run.ex.state.results.keys().collect();
+    assert_eq!(kept, ["new"]);
+    run.after(Duration::days(1));
+    assert_eq!(run.var("end"), "a");
+}
+
+#[test]
+fn visits_are_counted_on_where_the_steps_stand_in_another_order() {
+    let looped = steps(json!([
+        set("a", json!(1), &["b"]),
+        set("b", json!(1), &["w"]),
+        wait("w", 1, &["a"])
+    ]));
+    let (from, to) = (Made::new(1, &looped), Made::new(2, &turned(&looped, 1)));
+    let counts = |run: &Run<'_>, made: &Made| {
+        let ids = made.program.step_ids();
+        let visits = run.ex.state.visits.iter();
+        visits
+            .map(|(step, count)| (ids[*step as usize].clone(), *count))
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let mut run = Run::new(&from.program, json!({}));
+    run.go().after(Duration::days(1));
+    let before = counts(&run, &from);
+    assert_eq!(before.len(), 3, "{before:?}");
+    assert!(go_over(&mut run, &way(&from, &to, &[]), &to, false));
+    assert_eq!(counts(&run, &to), before);
 }
 
 #[test]

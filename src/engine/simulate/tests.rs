@@ -152,6 +152,118 @@ fn the_rules_of_enrollment_hold() {
 }
 
 #[test]
+fn an_execution_knows_what_it_was_enrolled_by() {
+    let text = r#"{ "id": "w", "trigger": { "type": "custom.event" },
+        "actions": [{ "id": "t", "type": "add_tag", "config": { "tag": "{{ event.data.tag }}" } }] }"#;
+    let programs = [program(text, "w.json", 1)];
+    let happened = [
+        json!({ "type": "custom.event", "contact_id": "a", "data": { "tag": "x" },
+                            "occurred_at": "2026-03-02T10:00:00Z" }),
+    ];
+    let (_, summary) = simulate(
+        &programs,
+        &[json!({ "id": "a" })],
+        &happened,
+        Options::default(),
+    );
+    assert_eq!(summary.completed_enrollments, 1);
+}
+
+#[test]
+fn a_triggers_own_limit_and_its_debounce() {
+    let of = |more: &str| {
+        let text = format!(
+            r#"{{ "id": "w", "trigger": {{ "type": "custom.event", {more} }},
+                 "actions": [{{ "id": "t", "type": "add_tag", "config": {{ "tag": "x" }} }}] }}"#
+        );
+        let happened: Vec<Value> = ["02T10:00", "02T10:05", "04T10:00"]
+            .iter()
+            .map(|at| json!({ "type": "custom.event", "contact_id": "a", "occurred_at": format!("2026-03-{at}:00Z") }))
+            .collect();
+        let programs = [program(&text, "w.json", 1)];
+        let (rows, _) = simulate(
+            &programs,
+            &[json!({ "id": "a" })],
+            &happened,
+            Options::default(),
+        );
+        rows.iter()
+            .filter(|row| ["execution:started", "enrollment:blocked"].contains(&&*row.event))
+            .map(|row| {
+                format!(
+                    "{} {}",
+                    &row.at[8..16],
+                    row.detail["reason"].as_str().unwrap_or("started")
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of(
+            r#""rateLimiting": { "maxPerContact": 1, "timeWindow": { "amount": 1, "unit": "days" } }"#
+        ),
+        [
+            "02T10:00 started",
+            "02T10:05 rate_limited",
+            "04T10:00 started"
+        ]
+    );
+    assert_eq!(
+        of(r#""debounce": { "amount": 10, "unit": "minutes" }"#),
+        ["02T10:15 started", "04T10:10 started"]
+    );
+}
+
+/// Each of two workflows starts the other: the chain ends where it is too deep.
+#[test]
+fn a_chain_of_workflows_ends() {
+    let on = |id: &str, tag: &str, then: &str| {
+        format!(
+            r#"{{ "id": "{id}", "trigger": {{ "type": "contact.tag.added", "config": {{ "tag": "{tag}" }} }},
+            "actions": [{{ "id": "r", "type": "remove_tag", "config": {{ "tag": "{tag}" }}, "onSuccess": ["a"] }},
+                        {{ "id": "a", "type": "add_tag", "config": {{ "tag": "{then}" }} }}] }}"#
+        )
+    };
+    let programs = [
+        program(&on("ping", "x", "y"), "ping.json", 1),
+        program(&on("pong", "y", "x"), "pong.json", 2),
+    ];
+    let happened = [
+        json!({ "type": "contact.tag.added", "contact_id": "a", "data": { "tag": "x" },
+                            "occurred_at": "2026-03-02T10:00:00Z" }),
+    ];
+    let (_, summary) = simulate(
+        &programs,
+        &[json!({ "id": "a" })],
+        &happened,
+        Options::default(),
+    );
+    assert_eq!(summary.total_enrollments, 9);
+}
+
+/// A place in the whole workflow is taken by who begins first; who finds none never began.
+#[test]
+fn what_finds_no_room_counts_as_no_exit() {
+    let text = r#"{ "id": "w", "trigger": { "type": "custom.event" },
+        "enrollmentSettings": { "enrollmentLimit": 1, "enrollmentLimitScope": "workflow" },
+        "actions": [{ "id": "t", "type": "add_tag", "config": { "tag": "x" } }] }"#;
+    let programs = [program(text, "w.json", 1)];
+    let people = [json!({ "id": "a" }), json!({ "id": "b" })];
+    let on = |contact: &str| json!({ "type": "custom.event", "contact_id": contact, "occurred_at": "2026-03-02T10:00:00Z" });
+    let (rows, summary) = simulate(&programs, &people, &[on("a"), on("b")], Options::default());
+    let blocked: Vec<_> = rows
+        .iter()
+        .filter(|row| row.event == "enrollment:blocked")
+        .map(|row| (&*row.contact_id, row.detail["reason"].clone()))
+        .collect();
+    assert_eq!(blocked, [("b", json!("workflow_limit"))]);
+    assert_eq!(
+        (summary.completed_enrollments, summary.exited_enrollments),
+        (1, 0)
+    );
+}
+
+#[test]
 fn the_window_is_half_open_and_events_come_before_timers() {
     let programs = [abandoned_cart()];
     let people = [json!({ "id": "a", "email": "a@example.com" })];

@@ -230,6 +230,24 @@ fn what_is_wrong_with_a_config_is_said_where_it_is() {
             "config.fields.tags",
         ),
         (
+            "update_contact",
+            json!({ "fields": { "createdAt": "2026-01-01" } }),
+            "read_only_field",
+            "config.fields.createdAt",
+        ),
+        (
+            "update_contact",
+            json!({ "fields": { "": 1 } }),
+            "read_only_field",
+            "config.fields.",
+        ),
+        (
+            "update_contact",
+            json!({ "fields": {} }),
+            "missing_field",
+            "config.fields",
+        ),
+        (
             "send_email",
             json!({ "subject": "s" }),
             "missing_field",

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::model::{refusal::Refusal, transition::Admission};
 
 fn waiting() -> Program {
     program(&steps(json!([
@@ -93,6 +94,73 @@ fn a_paused_execution_settles_but_does_not_go_on() {
     run.ex.due_at = Some(run.now);
     run.go();
     assert_eq!(run.ex.status, Status::Waiting);
+}
+
+#[test]
+fn the_clock_does_not_wake_a_paused_execution() {
+    let program = waiting();
+    let mut run = Run::new(&program, json!({ "email": "a@b.c" }));
+    run.go();
+    run.reply(ReplyOutcome::Sent, None);
+    let due = run.ex.due_at;
+    run.ex.status = Status::Paused;
+    run.now += Duration::days(11);
+    assert!(!run.give(&Input::Time));
+    (run.ex.status, run.ex.due_at) = (Status::Waiting, due);
+    assert_eq!(run.go().ex.status, Status::Completed);
+}
+
+/// Events wake those whom they concern; the clock's work is left to the clock.
+#[test]
+fn an_event_that_concerns_nothing_changes_nothing() {
+    let program = waiting();
+    let mut run = Run::new(&program, json!({ "email": "a@b.c" }));
+    run.go();
+    run.reply(ReplyOutcome::Sent, None);
+    run.now += Duration::days(11);
+    let other = event("order.shipped", json!({}), run.now);
+    assert!(!run.give(&Input::Event(other)));
+    assert_eq!(run.go().ex.status, Status::Completed);
+}
+
+#[test]
+fn what_has_not_begun_hears_nothing() {
+    let mut definition = steps(json!([set("end", json!(1), &[])]));
+    definition["enrollmentSettings"] = json!({ "exitConditions":
+        { "field": "contact.score", "operator": "greater_than", "value": 5 } });
+    let program = program(&definition);
+    let mut run = Run::new(&program, json!({ "score": 9 }));
+    let told = event(
+        "contact.field.changed",
+        json!({ "field": "score" }),
+        run.now,
+    );
+    assert!(program.depends_on(&told));
+    assert!(!run.give(&Input::Event(told)));
+    assert!(run.entries.is_empty());
+}
+
+#[test]
+fn an_execution_ends_where_its_contact_is_gone() {
+    let program = waiting();
+    let mut run = Run::new(&program, json!({ "email": "a@b.c" }));
+    run.go();
+    run.contact = Contact::missing(CONTACT);
+    assert!(run.give(&Input::Time));
+    let ended = (Status::Cancelled, Some("contact_deleted"));
+    assert_eq!((run.ex.status, run.reason()), ended);
+    let mut fresh = Run::new(&program, json!({}));
+    fresh.contact = Contact::missing(CONTACT);
+    fresh.go();
+    assert_eq!((fresh.ex.status, fresh.reason()), ended);
+    let refused = fresh.last.unwrap().admission;
+    assert!(matches!(
+        refused,
+        Some(Admission::Refused {
+            reason: Refusal::ContactDeleted,
+            ..
+        })
+    ));
 }
 
 #[test]

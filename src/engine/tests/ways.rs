@@ -109,6 +109,32 @@ fn what_does_not_go_together() {
         ),
         (
             "if_else",
+            json!({ "branches": one, "falseBranch": ["x"] }),
+            "unused_field config.falseBranch",
+        ),
+        (
+            "split",
+            json!({ "branches": [{ "id": "a", "percentage": 100 }], "defaultBranch": ["x"] }),
+            "unused_field config.defaultBranch",
+        ),
+        (
+            "split",
+            json!({ "branches": [{ "id": "a", "percentage": 100 }], "conditionalBranches": one }),
+            "unused_field config.conditionalBranches",
+        ),
+        (
+            "split",
+            json!({ "splitType": "conditional", "conditionalBranches": one, "sticky": true }),
+            "unused_field config.sticky",
+        ),
+        (
+            "split",
+            json!({ "splitType": "conditional", "conditionalBranches": one,
+                    "branches": [{ "id": "a", "percentage": 100 }] }),
+            "unused_field config.branches",
+        ),
+        (
+            "if_else",
             json!({ "condition": leaf, "noneBranch": ["x"] }),
             "unused_field config.noneBranch",
         ),

@@ -44,6 +44,8 @@ fn leaves() {
         ("contact.email", "exists", Value::Null, true),
         ("contact.email", "exists", json!(true), true),
         ("contact.email", "exists", json!(false), false),
+        ("contact.email", "exists", json!("TRUE"), true),
+        ("contact.email", "exists", json!("False"), false),
         ("contact.gone", "exists", Value::Null, false),
         ("contact.empty", "exists", Value::Null, true),
         ("contact.gone", "not_exists", Value::Null, true),
@@ -421,6 +423,42 @@ fn a_trace_tells_why_and_stays_small() {
     assert_eq!((conditions.len(), *omitted), (200, 100));
     let (_, trace) = compile(leaf("vars.y")).eval_traced(&long, Utc::now(), Tz::UTC);
     assert!(serde_json::to_string(&trace).unwrap().len() < 2_000);
+
+    // A template that finds no bounds is no mistake, and holds of nothing.
+    let bounds =
+        json!({"field": "contact.score", "operator": "between", "value": "{{ vars.none }}"});
+    let (held, trace) = compile(bounds).eval_traced(&scope(), Utc::now(), Tz::UTC);
+    let trace = serde_json::to_value(&trace).unwrap();
+    assert_eq!((held, &trace["error"]), (false, &Value::Null), "{trace}");
+
+    // What is cut says so, and nothing else does: 20 items, 200 characters, four levels.
+    let members = |n: usize| -> Value {
+        let all = (0..n).map(|i| (i.to_string(), json!(i)));
+        Value::Object(all.collect())
+    };
+    let mut cut_members = members(20);
+    cut_members["…"] = json!("…");
+    let mut cut_items: Vec<Value> = vec![json!(0); 20];
+    cut_items.push(json!("…"));
+    let rows = [
+        (json!(vec![0; 20]), json!(vec![0; 20])),
+        (json!(vec![0; 21]), json!(cut_items)),
+        (members(20), members(20)),
+        (members(21), cut_members),
+        (json!("x".repeat(200)), json!("x".repeat(200))),
+        (json!("x".repeat(201)), json!("x".repeat(200) + "…")),
+        (json!([[[[]]]]), json!([[[[]]]])),
+        (json!([[[[[]]]]]), json!([[[[[]]]]])),
+        (json!([[[[[1]]]]]), json!([[[["…"]]]])),
+        (json!([[[[{}]]]]), json!([[[[{}]]]])),
+        (json!([[[[{"a": 1}]]]]), json!([[[["…"]]]])),
+    ];
+    for (value, wanted) in rows {
+        let scope = MapScope(json!({ "vars": { "y": value } }));
+        let (_, trace) = compile(leaf("vars.y")).eval_traced(&scope, Utc::now(), Tz::UTC);
+        let trace = serde_json::to_value(&trace).unwrap();
+        assert_eq!(trace["found"], wanted, "{value}");
+    }
 }
 
 fn any_value() -> impl Strategy<Value = Value> {

@@ -74,6 +74,7 @@ fn errors_say_what_would_be_right() {
         ("contact.", "write contact.email"),
         ("contact[", "write contact.email"),
         ("contact[\"x\"]y", "write contact.email"),
+        ("contact.[\"x\"]", "write contact.email"),
         ("contact.my field", "write contact.email"),
         ("", "write one such as"),
     ];
@@ -84,7 +85,8 @@ fn errors_say_what_would_be_right() {
             "{text}: {error:?}"
         );
     }
-    assert!(Path::parse(&format!("vars{}", ".a".repeat(40))).is_err());
+    let deep = |segments: usize| Path::parse(&format!("vars{}", ".a".repeat(segments)));
+    assert!(deep(MAX_SEGMENTS).is_ok() && deep(MAX_SEGMENTS + 1).is_err());
     assert!(Path::parse(&"x".repeat(10_000)).is_err());
 }
 

@@ -34,6 +34,8 @@ fn what_is_read() {
         (json!("90minutes"), "90 minutes"),
         (json!(1500), "1500 milliseconds"),
         (json!("0 days"), "0 days"),
+        (json!(31_536_000_000_000u64), "31536000000000 milliseconds"),
+        (json!("31535999999999 ms"), "31535999999999 milliseconds"),
     ];
     for (value, want) in rows {
         assert_eq!(

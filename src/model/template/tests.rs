@@ -143,6 +143,7 @@ fn filters() {
             "€1,234,567.50 -1,234.50 5.0",
         ),
         ("{{ 1234.5 | number: 2, '.', ',' }}", "1.234,50"),
+        ("{{ 123456 | number }} {{ 123 | number }}", "123,456 123"),
         (
             "{{ 1.2 | ceil }} {{ -1.2 | floor }} {{ -3 | abs }} {{ 5 | at_most: 3 }} {{ '7x' | int }}",
             "2 -2 3 3 0",
@@ -313,6 +314,10 @@ fn escapes() {
         );
     }
     assert_eq!(
+        both("<i>{{ contact.tags }}</i>", Escape::Html),
+        "<i>[&quot;VIP&quot;,&quot;new&quot;]</i>"
+    );
+    assert_eq!(
         both("{{ contact.last-name | safe }}", Escape::Html),
         "o'Neil <b>"
     );
@@ -407,6 +412,11 @@ fn problems_name_line_and_remedy() {
         ("{{ 'x }}", "line 1", "has no end"),
         ("{{ }}", "line 1", "nothing in it"),
         (
+            "{{ (email) | upper }}",
+            "line 1",
+            "did you mean \"contact.email\"?",
+        ),
+        (
             "{% assign contact = 1 %}",
             "line 1",
             "has a meaning already",
@@ -440,7 +450,17 @@ fn problems_name_line_and_remedy() {
 
 #[test]
 fn limits_hold() {
-    assert!(Template::compile(&format!("{}{{{{ vars.n }}}}", "x".repeat(MAX_SOURCE))).is_err());
+    // 64 KiB of source, 1 MiB of output.
+    for (length, fits) in [(65_536, true), (65_537, false)] {
+        let source = format!("{{{{vars.n}}}}{}", "x".repeat(length - 10));
+        assert_eq!(Template::compile(&source).is_ok(), fits, "{length}");
+    }
+    for (length, fits) in [(1_048_576, true), (1_048_577, false)] {
+        let scope = MapScope(json!({ "vars": { "long": "x".repeat(length) } }));
+        let template = Template::compile("{{ vars.long }}{{ vars.none }}").unwrap();
+        let rendered = template.render(&scope, now(), Tz::UTC, Escape::None);
+        assert_eq!(rendered.is_ok(), fits, "{length}");
+    }
     let runaway = [
         "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}",
         "{% for a in range(99999) %}0123456789012345678901234567890123456789{% endfor %}",
@@ -485,8 +505,22 @@ fn limits_hold() {
         ".a".repeat(5_000)
     );
     assert!(Template::compile(&source).is_err());
-    let source = format!("{{% if 1 %}}{}{{% endif %}}", "{% elsif 1 %}".repeat(4_000));
-    assert!(Template::compile(&source).is_err());
+    // What it grows to counts, not what it would be with both texts in it; a list has 100,000 items.
+    let scope =
+        MapScope(json!({ "vars": { "long": "ab".repeat(262_144), "most": vec![1; 100_000] } }));
+    for (source, wanted) in [
+        ("{{ vars.long | replace: 'ab', 'cde' | size }}", "786432"),
+        ("{{ vars.most | sum }}", "100000"),
+    ] {
+        let template = Template::compile(source).unwrap();
+        let rendered = template.render(&scope, now(), Tz::UTC, Escape::None);
+        assert_eq!(rendered.as_deref(), Ok(wanted));
+    }
+    for (branches, fits) in [(100, true), (101, false), (4_000, false)] {
+        let more = "{% elsif 1 %}".repeat(branches);
+        let source = format!("{{% if 1 %}}{more}{{% endif %}}");
+        assert_eq!(Template::compile(&source).is_ok(), fits, "{branches}");
+    }
     let source = format!(
         "{{% case 1 %}}{}{{% endcase %}}",
         "{% when 1 %}".repeat(4_000)

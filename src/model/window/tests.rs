@@ -107,6 +107,10 @@ fn what_is_wrong_and_where() {
             "invalid_date holidays[1], invalid_date holidays[2]",
         ),
         (json!({ "from": "9:00", "to": "17:00", "holidays": ["02-29", "13-01"]}), "invalid_date holidays[1]"),
+        (
+            json!({"from": "9:00", "to": "17:00", "holidays": ["+2026-5-01", "1 -02"]}),
+            "invalid_date holidays[0], invalid_date holidays[1]",
+        ),
         (json!({ "from": "9:00", "to": "17:00", "holidays": vec!["12-25"; MAX_HOLIDAYS + 1]}), "invalid_value holidays"),
     ];
     for (spec, wanted) in rows {

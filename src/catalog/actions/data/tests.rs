@@ -295,6 +295,13 @@ fn string() {
         json!({ "search": "a", "replacement": "b".repeat(2_000) }),
     );
     assert_eq!(ran("string", doubling), Err("too_large".into()));
+    // A MiB is kept, and no more.
+    let pattern = |count: usize| {
+        let more = json!({ "pattern": "a", "replacement": "b".repeat(1_024) });
+        ran("string", with("replace_pattern", &"a".repeat(count), more))
+    };
+    assert!(pattern(1_024).is_ok());
+    assert_eq!(pattern(1_025), Err("too_large".into()));
 }
 
 #[test]
@@ -406,6 +413,14 @@ fn array() {
                 ),
                 Ok(json!([{ "p": { "x": "1.5" } }, { "p": { "x": 2 } }])),
             ),
+            (
+                op(
+                    "sort",
+                    json!(["a b", "a", [2], true, [1], false]),
+                    json!({}),
+                ),
+                Ok(json!(["a", "a b", false, true, [1], [2]])),
+            ),
             (op("reverse", json!([1, 2]), json!({})), Ok(json!([2, 1]))),
             (
                 op("filter", orders.clone(), above),
@@ -462,9 +477,12 @@ fn array() {
             ),
         ],
     );
-    let many = json!(vec![0; 6_000]);
-    let doubled = op("concat", many.clone(), json!({ "others": [many] }));
-    assert_eq!(ran("array", doubled), Err("too_large".into()));
+    let many = |more: usize| {
+        let half = json!(vec![0; 5_000]);
+        op("concat", half, json!({ "others": [vec![0; more]] }))
+    };
+    assert!(ran("array", many(5_000)).is_ok());
+    assert_eq!(ran("array", many(5_001)), Err("too_large".into()));
 }
 
 /// The contact lives in Berlin; it is half past midnight there, on the day when the clocks go forward.
@@ -577,6 +595,14 @@ fn date() {
                 diff("2026-03-29T12:00", "2026-03-28T12:01", "days"),
                 Ok(json!(0)),
             ),
+            // Of calendar units those that the wall clock has gone through, however long they were.
+            (
+                diff("2026-10-24T12:00", "2026-10-25T11:59", "days"),
+                Ok(json!(0)),
+            ),
+            (diff("2024-01-01", "2024-01-31", "months"), Ok(json!(0))),
+            (diff("2024-02-01", "2024-03-01", "months"), Ok(json!(1))),
+            (diff("2020-02-29", "2044-02-28", "years"), Ok(json!(23))),
             (diff("2024-01-31", "2024-03-01", "months"), Ok(json!(1))),
             (diff("2026-05-01", "2024-02-29", "years"), Ok(json!(-2))),
             (
