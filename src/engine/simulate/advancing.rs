@@ -66,14 +66,20 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         {
             self.tell_changes(run.ex.contact, &before, Some(&cause));
         }
-        for effect in &step.effects {
-            if let Effect::Send(send) = effect {
-                let reply = self.answer(&run, send);
-                self.jobs.push_back(Job::Reply(at, reply));
-            }
-        }
-        // As the store does it: while its own key is still taken.
-        let run = self.enroll_others(at, run, &step.effects);
+        // As the store does it: while its own key is still taken. What becomes of an enrolment is known before the
+        // outside answers, and who was enrolled begins after that.
+        let replies: Vec<Reply> = step
+            .effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Send(send) => Some(self.answer(&run, send)),
+                _ => None,
+            })
+            .collect();
+        let (run, begun) = self.enroll_others(at, run, &step.effects);
+        let replies = replies.into_iter().map(|reply| Job::Reply(at, reply));
+        self.jobs
+            .extend(replies.chain(begun.into_iter().map(Job::Begin)));
         let Some(mut run) = run else { return };
         let refused = matches!(step.admission, Some(Admission::Refused { .. }));
         if step.status.is_final() {

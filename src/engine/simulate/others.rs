@@ -26,25 +26,33 @@ pub(super) fn has_removal(effects: &[Effect]) -> bool {
 }
 
 impl<S: FnMut(Row)> Simulation<'_, S> {
-    /// Enrols what the steps of this run ask for; gives the run back.
-    pub(super) fn enroll_others(&mut self, at: usize, run: Run, effects: &[Effect]) -> Option<Run> {
+    /// Enrols what the steps of this run ask for; gives the run back, and those that are to begin.
+    pub(super) fn enroll_others(
+        &mut self,
+        at: usize,
+        run: Run,
+        effects: &[Effect],
+    ) -> (Option<Run>, Vec<usize>) {
+        let mut begun = Vec::new();
         if !effects.iter().any(|e| matches!(e, Effect::Enroll(_))) {
-            return Some(run);
+            return (Some(run), begun);
         }
         let ex = run.ex.clone();
         self.runs[at] = Some(run);
         for effect in effects {
             if let Effect::Enroll(asked) = effect {
-                self.enroll_other(at, &ex, asked);
+                begun.extend(self.enroll_other(at, &ex, asked));
             }
         }
-        self.runs[at].take()
+        (self.runs[at].take(), begun)
     }
 
-    fn enroll_other(&mut self, parent: usize, ex: &Execution, asked: &Enroll) {
+    /// The new run, where it was let in.
+    fn enroll_other(&mut self, parent: usize, ex: &Execution, asked: &Enroll) -> Option<usize> {
         let named = |program: &crate::engine::program::Program| program.workflow == asked.workflow;
         let Some(at) = self.programs.iter().position(named) else {
-            return self.tell(parent, asked, "not_simulated", None, None);
+            self.tell(parent, asked, "not_simulated", None, None);
+            return None;
         };
         let contact = ex.contact;
         let whose = self.contacts.get(&contact);
@@ -77,10 +85,10 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
             Verdict::Enroll { key, live_key } => {
                 let child = self.enter_other(at, ex, asked, key, live_key);
                 let id = self.runs[child].as_ref().map(|run| run.ex.id);
-                self.jobs.push_back(Job::Begin(child));
                 self.awaited
                     .extend(asked.waits.then(|| (child, (parent, asked.clone()))));
                 self.tell(parent, asked, "enrolled", None, id);
+                return Some(child);
             }
             Verdict::Duplicate { live_key } => {
                 let holder = own.iter().find(|run| run.ex.key == live_key);
@@ -93,6 +101,7 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
                 self.tell(parent, asked, "blocked", Some(reason.name()), None);
             }
         }
+        None
     }
 
     /// The position of the new run.

@@ -57,13 +57,27 @@ fn path(story: &Story, who: Uuid) -> String {
     lines.collect()
 }
 
+/// Whether two executions of the contact had their turn at one instant: which of two that fall due together comes
+/// first is left open.
+fn crowded(story: &Story, who: Uuid) -> bool {
+    let of = story.executions.iter().filter(|((of, _), _)| *of == who);
+    let mut seen = BTreeMap::new();
+    let turns = of.flat_map(|((_, id), lines)| lines.iter().map(move |line| (&line.0, id)));
+    turns
+        .into_iter()
+        .any(|(at, id)| *seen.entry(at).or_insert(id) != id)
+}
+
 /// What came up in some houses, and what went wrong.
 #[derive(Default)]
 struct Lived {
     steps: BTreeSet<String>,
     entries: BTreeMap<String, usize>,
     enrolled: u64,
+    /// Contacts whose paths differ.
     wrong: usize,
+    /// Those that differ too, where two executions of the contact had their turn at one instant.
+    open: usize,
 }
 
 impl Lived {
@@ -74,6 +88,7 @@ impl Lived {
         }
         self.enrolled += other.enrolled;
         self.wrong += other.wrong;
+        self.open += other.open;
     }
 
     fn saw(&mut self, world: &World, story: &Story) {
@@ -155,8 +170,12 @@ async fn live(seed: usize, cases: &[usize]) -> Lived {
             let Some(found) = difference(person(*case, n), &real, &simulated) else {
                 continue;
             };
-            lived.wrong += 1;
-            if lived.wrong <= SHOWN {
+            if crowded(&real, person(*case, n)) {
+                lived.open += 1;
+            } else {
+                lived.wrong += 1;
+            }
+            if lived.wrong + lived.open <= SHOWN {
                 let about = told(&world, *case, n);
                 println!(
                     "alone: WAYPOST_PARITY_SEED={seed} WAYPOST_PARITY_CASE={case}, contact {n}\n{about}\n{found}\n"
@@ -165,13 +184,14 @@ async fn live(seed: usize, cases: &[usize]) -> Lived {
         }
     }
     println!(
-        "cases {} to {}: {} executions, {} contacts go other ways",
+        "cases {} to {}: {} executions, {} contacts go other ways, {} where the order is left open",
         cases[0],
         cases[cases.len() - 1],
         lived.enrolled,
-        lived.wrong
+        lived.wrong,
+        lived.open
     );
-    if lived.wrong == 0 {
+    if lived.wrong + lived.open == 0 {
         assert_same_requests(&real, &simulated);
         assert_eq!(real.summary, simulated.summary);
     }
@@ -206,6 +226,12 @@ fn generated_workflows_go_the_simulated_way() {
     println!("{} executions, {:?}", lived.enrolled, lived.entries);
     let of = all.len() * PEOPLE;
     assert_eq!(lived.wrong, 0, "contacts whose paths differ, of {of}");
+    // Chance, not a rule that one of the sides has wrong: that would come up more often.
+    assert!(
+        lived.open <= 1 + of / 1_000,
+        "{} of {of} contacts differ where two executions had their turn at one instant",
+        lived.open
+    );
     if all.len() >= CASES {
         assert_wide(&lived);
     }
