@@ -188,7 +188,7 @@ fn a_triggers_own_limit_and_its_debounce() {
             Options::default(),
         );
         rows.iter()
-            .filter(|row| ["execution:started", "enrollment:blocked"].contains(&&*row.event))
+            .filter(|row| ["execution:started", "enrollment:blocked"].contains(&row.event))
             .map(|row| {
                 format!(
                     "{} {}",

@@ -165,6 +165,11 @@ fn filters() {
             "{{ vars.list | sort | join: '' }} {{ vars.list | uniq | join: '' }} {{ vars.list | sum }}",
             "1123 312 7",
         ),
+        (
+            "{% if contact.missing is blank %}a{% endif %}{% if '  ' is blank %}b{% endif %}\
+             {% if contact.tags is blank %}c{% endif %}{% if contact.score is blank %}d{% endif %}",
+            "ab",
+        ),
         ("{{ event.data.items | map: 'sku' | join: '/' }}", "x1/x2"),
         (
             "{{ event.data.items | sum: 'price' }} {{ event.data.items | where: 'kind', 'b' | size }}",

@@ -84,7 +84,7 @@ async fn side_by_side() -> String {
         if round % 5 == 4 {
             assert!(fleet[victim].runs(), "a worker ended by itself");
             fleet[victim].kill();
-            fleet[victim] = if victim % 2 == 0 {
+            fleet[victim] = if victim.is_multiple_of(2) {
                 Process::start(&url)
             } else {
                 older(&url)

@@ -7,7 +7,7 @@ use waypost::testing::fake_http::Fault;
 use super::stage::{Found, Stage, ensure};
 
 /// Longest that the survivors may take.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// How a process ends or errs in one window, and what must come of it.
 struct Window {
@@ -45,7 +45,7 @@ const WINDOWS: &[Window] = &[
     },
     Window {
         row: "after it, before the send is claimed",
-        faults: "dispatch.begun=abort@2",
+        faults: "run.committed=abort",
         end: End::Dies,
         again: (1, 1, "sent"),
         once: (1, 1, "sent"),

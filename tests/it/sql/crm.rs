@@ -219,7 +219,7 @@ async fn contacts_are_written_as_deltas_in_the_order_given() {
     .await;
     assert_eq!(
         contact,
-        "{a,b,d} Ann 2000-02-29 {\"ok\": true, \"score\": 13}"
+        "{a,d,b} Ann 2000-02-29 {\"ok\": true, \"score\": 13}"
     );
     for (field, value) in [
         ("score", "\"x\""),
