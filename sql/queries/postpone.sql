@@ -1,4 +1,4 @@
--- Leaves executions for later: their contact's rows are held by somebody else.
+-- Leaves executions for later: their contact's rows are held by somebody else, or their trigger waits for more events.
 -- lateral: the arrays drive, whatever the statistics say; on a queue that was empty when it was last vacuumed the
 --          planner otherwise reads the whole table for every batch (13 s instead of 4 ms at 60,000 rows)
 -- used by: store/executions.rs postpone

@@ -226,23 +226,3 @@ pub async fn debounce(
     });
     Ok(found.collect())
 }
-
-/// Lets executions that this transaction has made begin later.
-///
-/// # Errors
-/// Of the database.
-pub async fn put_off(
-    connection: &mut PgConnection,
-    rows: &[(i16, Uuid, Instant)],
-) -> StoreResult<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(sql!("put_off"))
-        .bind(rows.iter().map(|r| r.0).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.1).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.2).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-    Ok(())
-}

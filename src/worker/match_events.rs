@@ -531,7 +531,7 @@ async fn enroll_all(
             if let (Some(begins), Some(id), "enrolled") =
                 (one.begins, outcome.execution, &*outcome.outcome)
             {
-                later.push((decided[one.event].event.bucket, id, begins));
+                later.push((decided[one.event].event.bucket, id, Some(begins)));
             }
             if let Some(note) = decided[one.event].notes.get_mut(one.note) {
                 note["outcome"] = outcome.outcome.into();
@@ -542,7 +542,7 @@ async fn enroll_all(
                 }
             }
         }
-        enroll::put_off(connection, &later).await?;
+        executions::postpone(connection, &later).await?;
     }
     Ok(any)
 }
