@@ -39,13 +39,13 @@ use crate::{
 };
 
 /// Between the last instant at which a send may begin and the end of the lease, beside the send's own timeout.
-const MARGIN: Duration = Duration::from_secs(2);
+pub(super) const MARGIN: Duration = Duration::from_secs(2);
 /// Longest that the question what became of an earlier try may take.
 const LOOK_UP: Duration = Duration::from_secs(10);
 /// Most answers that one T3 takes.
 const CHUNK: usize = 1_000;
 /// How often T3 comes back for a row that somebody else holds.
-const COME_BACK: u32 = 20;
+pub(super) const COME_BACK: u32 = 20;
 
 /// What came back of a send: none where the barrier did not let it pass; it is dropped silently.
 type Answer = (Claim, Option<Reply>);
@@ -293,7 +293,7 @@ impl Dispatcher {
     }
 }
 
-fn needs_barrier(policy: Policy) -> bool {
+pub(super) fn needs_barrier(policy: Policy) -> bool {
     matches!(policy, Policy::Hold | Policy::Reconcile) && !planted(Plant::NoBarrier)
 }
 
@@ -506,7 +506,7 @@ pub(crate) fn later(now: Instant, after: Duration) -> Instant {
     now.checked_add_signed(after).unwrap_or(now)
 }
 
-fn word(verdict: Verdict) -> &'static str {
+pub(super) fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "ok",
         Verdict::NotSent => "not_sent",

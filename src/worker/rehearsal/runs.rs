@@ -1,0 +1,273 @@
+//! The statements over `runs`, `finished`, `bursts` and `wakes`; each names the file of `sql/queries/` it stands for.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::{
+    database::{Burst, Database, Finished, Millis, TENANT, instant, millis},
+    table::{Said, Session, Stop},
+};
+use crate::{
+    faults::{Plant, planted},
+    model::{
+        execution::{Execution, Status},
+        transition::{Entry, EntryKind, Input},
+    },
+    store::{commit::Settled, executions::Claimed},
+};
+
+fn claimed(execution: Execution, now: Millis) -> Claimed {
+    Claimed {
+        execution,
+        now: instant(now),
+        broken: None,
+    }
+}
+
+/// Locks these rows as far as nobody else holds them.
+fn take(
+    db: &mut Database,
+    me: Session,
+    now: Millis,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Vec<Claimed> {
+    let mut got = Vec::new();
+    for id in ids {
+        if db.runs.take(me, &id) {
+            got.extend(db.runs.get(me, &id).cloned().map(|ex| claimed(ex, now)));
+        }
+    }
+    got
+}
+
+/// `claim_due`.
+pub(super) fn claim_due(
+    db: &mut Database,
+    me: Session,
+    now: Millis,
+    from: Millis,
+    limit: usize,
+) -> Said<Vec<Claimed>> {
+    let due = |ex: &Execution| {
+        ex.due_at
+            .map(millis)
+            .filter(|due| *due <= now && *due >= from)
+    };
+    let rows = db.runs.all(me);
+    let mut ids: Vec<(Millis, Uuid)> = rows.filter_map(|(id, ex)| Some((due(ex)?, *id))).collect();
+    ids.sort_unstable();
+    let mut got = Vec::new();
+    for (_, id) in ids {
+        if got.len() == limit {
+            break;
+        }
+        got.extend(take(db, me, now, [id]));
+    }
+    Ok(got)
+}
+
+/// `claim_ids`.
+pub(super) fn claim_ids(
+    db: &mut Database,
+    me: Session,
+    now: Millis,
+    ids: &[Uuid],
+) -> Said<Vec<Claimed>> {
+    let ids: BTreeSet<Uuid> = ids.iter().copied().collect();
+    Ok(take(db, me, now, ids))
+}
+
+/// `claim_contact_runs`.
+pub(super) fn claim_of_contacts(
+    db: &mut Database,
+    me: Session,
+    now: Millis,
+    contacts: &BTreeSet<Uuid>,
+) -> Said<Vec<Claimed>> {
+    let rows = db.runs.all(me);
+    let ids: Vec<Uuid> = rows
+        .filter(|(_, ex)| contacts.contains(&ex.contact))
+        .map(|row| *row.0)
+        .collect();
+    Ok(take(db, me, now, ids))
+}
+
+/// `count_contact_runs`: live executions of each contact, held elsewhere or not.
+pub(super) fn count_of_contact(db: &Database, me: Session, contact: Uuid) -> usize {
+    if planted(Plant::NoLookBack) {
+        return 0;
+    }
+    db.runs
+        .all(me)
+        .filter(|(_, ex)| ex.contact == contact)
+        .count()
+}
+
+/// `present_ids`.
+pub(super) fn present(db: &Database, me: Session, ids: &[Uuid]) -> Said<Vec<Uuid>> {
+    Ok(ids
+        .iter()
+        .filter(|id| db.runs.get(me, id).is_some())
+        .copied()
+        .collect())
+}
+
+/// `postpone`.
+pub(super) fn postpone(
+    db: &mut Database,
+    me: Session,
+    rows: &[(Uuid, Option<Millis>)],
+) -> Said<()> {
+    for (id, due) in rows {
+        if let Some(mut ex) = db.runs.get(me, id).cloned() {
+            ex.due_at = due.map(instant);
+            db.runs.put(me, id, ex);
+        }
+    }
+    Ok(())
+}
+
+/// `update_runs`.
+pub(super) fn update(db: &mut Database, me: Session, going: &[&Settled]) -> Said<()> {
+    for one in going {
+        let t = &one.transition;
+        let next = Execution {
+            status: t.status,
+            seq: t.seq,
+            due_at: t.due_at,
+            state: t.state.clone(),
+            ..one.execution.clone()
+        };
+        db.runs.put(me, &one.execution.id, next);
+    }
+    Ok(())
+}
+
+/// `delete_runs` and `insert_finished`.
+pub(super) fn finish(db: &mut Database, me: Session, ended: &[&Settled]) -> Said<()> {
+    for one in ended {
+        db.runs.delete(me, &one.execution.id);
+        let row = Finished {
+            execution: one.execution.clone(),
+            status: one.transition.status,
+            seq: one.transition.seq,
+        };
+        db.finished.insert(me, one.execution.id, row)?;
+    }
+    Ok(())
+}
+
+/// `insert_bursts`. The time is part of the key: the sequence is kept by the row lock, not by this table.
+pub(super) fn insert_burst(
+    db: &mut Database,
+    me: Session,
+    ex: &Execution,
+    at: Millis,
+    entries: &[Entry],
+) -> Said<()> {
+    let number = db.draw();
+    let burst = Burst {
+        at,
+        entries: entries.to_vec(),
+    };
+    db.bursts.insert(me, (ex.id, ex.seq, number), burst)?;
+    Ok(())
+}
+
+/// A row of `wakes`.
+pub(super) type Wake = ((Uuid, i16, i32), Input);
+
+/// `claim_wakes`, and `claim_wakes_of` where one is named.
+pub(super) fn claim_wakes(
+    db: &mut Database,
+    me: Session,
+    of: Option<Uuid>,
+    limit: usize,
+) -> Said<Vec<Wake>> {
+    let rows = db.wakes.all(me);
+    let keys = rows
+        .map(|(key, _)| *key)
+        .filter(|key| of.is_none_or(|id| key.0 == id));
+    let mut got = Vec::new();
+    for key in keys.collect::<Vec<_>>() {
+        if got.len() == limit {
+            break;
+        }
+        if db.wakes.take(me, &key) {
+            got.extend(db.wakes.get(me, &key).map(|input| (key, input.clone())));
+        }
+    }
+    Ok(got)
+}
+
+/// `insert_wakes`.
+pub(super) fn insert_wake(
+    db: &mut Database,
+    me: Session,
+    key: (Uuid, i16, i32),
+    input: &Input,
+) -> Said<()> {
+    db.wakes.insert(me, key, input.clone()).map(drop)
+}
+
+/// `delete_wakes`.
+pub(super) fn delete_wakes(db: &mut Database, me: Session, wakes: &[Wake]) -> Said<()> {
+    wakes.iter().for_each(|(key, _)| db.wakes.delete(me, key));
+    Ok(())
+}
+
+/// `enroll_batch`, of one candidate: the live key is unique (`runs_live_uq`). True: a new execution.
+pub(super) fn enroll(db: &mut Database, me: Session, ex: &Execution) -> Said<bool> {
+    let same = |other: &Execution| {
+        (other.contact, other.workflow, &other.key) == (ex.contact, ex.workflow, &ex.key)
+    };
+    if db.runs.all(me).any(|(_, other)| same(other)) {
+        return Ok(false);
+    }
+    let busy = |row: (Option<&Execution>, Option<&Execution>)| {
+        row.0.is_some_and(same) || row.1.is_some_and(same)
+    };
+    if db.runs.others(me).any(busy) {
+        return Err(Stop::Wait);
+    }
+    debug_assert_eq!(ex.tenant, TENANT);
+    db.runs.insert(me, ex.id, ex.clone())
+}
+
+/// `cancel_executions`, the first half: the execution ends, wherever it stands. Waits for who holds it.
+pub(super) fn cancel(db: &mut Database, me: Session, now: Millis, id: Uuid) -> Said<bool> {
+    if !db.runs.wait_for(me, &id)? {
+        return Ok(false);
+    }
+    let Some(execution) = db.runs.get(me, &id).cloned() else {
+        return Ok(false);
+    };
+    let entry = Entry {
+        step: -1,
+        kind: EntryKind::ExecutionCancelled,
+        result: serde_json::Value::Null,
+    };
+    insert_burst(db, me, &execution, now, &[entry])?;
+    db.runs.delete(me, &id);
+    let seq = execution.seq + 1;
+    let status = Status::Cancelled;
+    let row = Finished {
+        execution,
+        status,
+        seq,
+    };
+    db.finished.insert(me, id, row)?;
+    let wakes: Vec<_> = db
+        .wakes
+        .all(me)
+        .map(|row| *row.0)
+        .filter(|key| key.0 == id)
+        .collect();
+    for key in wakes {
+        if db.wakes.wait_for(me, &key)? {
+            db.wakes.delete(me, &key);
+        }
+    }
+    Ok(true)
+}
