@@ -131,7 +131,10 @@ pub(super) async fn deliver(sim: &Sim, claim: &Claim, deadline: Millis, timeout:
             Reply::unknown("timeout", "no answer")
         }
         _ => {
-            let way = sim.with(|world| world.dice.between(1, 40));
+            let way = sim.with(|world| {
+                let slow = world.dice.of(&[5, 40, 2_500]);
+                world.dice.between(1, slow)
+            });
             sim.sleep(way).await;
             match fate {
                 Fate::IsBusy => Reply::retryable("http_503", "busy"),

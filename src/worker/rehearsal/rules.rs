@@ -244,11 +244,13 @@ impl History {
             .cloned();
         let Some(program) = program else { return };
         for (at, (_, burst, _)) in self.0.iter().enumerate() {
-            for entry in burst
-                .entries
-                .iter()
-                .filter(|entry| entry.kind == EntryKind::Waiting)
-            {
+            for (place, entry) in burst.entries.iter().enumerate() {
+                // Several inputs of one transaction add up: the wait may end in the burst that began it.
+                let rest = &burst.entries[place + 1..];
+                let ended = rest.iter().any(|e| e.step == entry.step || e.step < 0);
+                if entry.kind != EntryKind::Waiting || ended {
+                    continue;
+                }
                 let step = usize::try_from(entry.step).unwrap_or_default();
                 let kind = match program.step_ids()[step].as_str() {
                     "await-form" => "form.submitted",

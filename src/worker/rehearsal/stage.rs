@@ -222,10 +222,14 @@ impl World {
     /// Workers stop for a while and do not know; or all do, since the machine sleeps.
     fn stand_still(&mut self) {
         let (stops, lease) = (self.plan.stops, self.plan.lease);
+        // Mostly while something is on its way out: there it matters.
+        if self.db.sends.is_empty() && self.dice.below(4) > 0 {
+            return;
+        }
         if self.fault(stops) {
             let victim = 1 + self.dice.below(self.plan.workers);
-            let long = self.dice.of(&[300, lease / 2, 3 * lease, 3 * lease]);
-            let until = self.now + self.dice.between(10, long);
+            let least = self.dice.of(&[10, lease]);
+            let until = self.now + least + self.dice.between(0, lease);
             self.note(|| format!("w{victim} stands still until {until}"));
             self.processes[victim].stopped_until = until;
         }
@@ -533,6 +537,7 @@ impl Stage {
             comes
         });
         if comes {
+            self.calm_since = None;
             (1..=self.sim.with(|world| world.plan.workers)).for_each(|w| self.kill(w, 1));
             self.sim.with(|world| {
                 world.now += world.dice.between(20 * HOUR, 30 * HOUR);
