@@ -199,7 +199,7 @@ async fn f19_small_tenants_start_at_once_beside_a_mountain() {
                 round(avg(extract(epoch from e.matched_at - e.recorded_at)), 2),
                 round(avg(extract(epoch from b.at - e.matched_at)), 2))
            from waypost.finished f join waypost.tenants t on t.id = f.tenant_id and t.name like 's%'
-           join waypost.bursts b on b.execution_id = f.id
+           join waypost.all_bursts b on b.execution_id = f.id
            left join waypost.events e on e.contact_id = f.contact_id and e.type = 'custom.event'",
     )
     .fetch_one(&mut stage.c)
