@@ -81,7 +81,7 @@ const EFFECTS: &str = "
       select e.id, t.name as tenant, e.contact_id, lower(a.action ->> 'type') as type, a.action -> 'config' as config
       from executions e
       join waypost.tenants t on t.id = e.tenant_id
-      join waypost.bursts b on b.bucket = e.bucket and b.execution_id = e.id
+      join waypost.all_bursts b on b.bucket = e.bucket and b.execution_id = e.id
       join waypost.versions v on v.workflow_id = e.workflow_id and v.version = e.version
       cross join lateral unnest(b.steps, b.kinds) u(step, kind)
       cross join lateral (select v.definition -> 'actions' -> u.step as action) a

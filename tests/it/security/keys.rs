@@ -437,8 +437,8 @@ async fn no_canary_comes_out_anywhere() {
         "select error from waypost.sends",
         "select reason from waypost.finished",
         "select detail::text from waypost.blocks",
-        "select r ->> 'error' from waypost.bursts b, jsonb_array_elements(b.results) r where jsonb_typeof(b.results) = 'array'",
-        "select r ->> 'message' from waypost.bursts b, jsonb_array_elements(b.results) r where jsonb_typeof(b.results) = 'array'",
+        "select r ->> 'error' from waypost.all_bursts b, jsonb_array_elements(b.results) r where jsonb_typeof(b.results) = 'array'",
+        "select r ->> 'message' from waypost.all_bursts b, jsonb_array_elements(b.results) r where jsonb_typeof(b.results) = 'array'",
     ] {
         nobody(query, &rows(&mut c, query).await.join("\n"));
     }
