@@ -34,6 +34,7 @@ pub mod schedule;
 mod settle;
 pub mod start;
 mod turns;
+mod watermark;
 
 pub use start::{Role, Worker};
 

@@ -542,7 +542,7 @@ fn no_refusal_repeats_a_password() {
         format!("smtp://user:{secret}@"),
         format!("http://user:{secret}@x"),
         format!("smtp://user:{secret}@x?tls=odd&from=a@b"),
-        format!("{secret}"),
+        secret.to_owned(),
     ] {
         let mut command = waypost("postgres://127.0.0.1:1/x", 1, &["config"]);
         command.env("WAYPOST_SMTP_URL", &smtp);
