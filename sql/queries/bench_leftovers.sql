@@ -1,0 +1,8 @@
+-- Databases of an interrupted bench, to which nobody is connected.
+-- used by: app/bench/ground.rs
+-- locks:   none
+-- index:   none
+select d.datname::text
+  from pg_database d
+ where starts_with(d.datname::text, $1)
+   and not exists (select from pg_stat_activity a where a.datid = d.oid)
