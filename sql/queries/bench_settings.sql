@@ -3,7 +3,7 @@
 -- locks:   none
 -- index:   none
 select current_setting('server_version'),
-       (select jsonb_object_agg(s.name, coalesce(s.setting, '') || coalesce(s.unit, ''))
+       (select jsonb_object_agg(s.name, current_setting(s.name))
           from pg_settings s
          where s.name in ('fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size',
                           'wal_compression', 'max_connections', 'autovacuum'))

@@ -5,13 +5,13 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgPool, Row};
 use tokio::task::JoinSet;
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use super::flow::WORKFLOW;
 use crate::{
@@ -23,7 +23,9 @@ use crate::{
     worker::{Role, Shared, Worker, WorkerSettings},
 };
 
-/// What databases of the bench are called, before a number.
+/// Databases younger than this may be another bench's that begins just now.
+const YOUNG: Duration = Duration::from_secs(3600);
+/// What databases of the bench are called, before their time.
 const PREFIX: &str = "waypost_bench_";
 /// Contacts of one statement.
 const CONTACTS: u32 = 50_000;
@@ -64,6 +66,7 @@ impl<'a> Server<'a> {
         let mut admin = self.waypost.single().await?;
         let left: Vec<String> = sqlx::query_scalar(store::sql!("bench_leftovers"))
             .bind(PREFIX)
+            .bind(named_at(SystemTime::now() - YOUNG))
             .fetch_all(&mut admin)
             .await?;
         for name in left {
@@ -95,7 +98,7 @@ impl<'a> Server<'a> {
                 made: None,
             });
         }
-        let name = format!("{PREFIX}{}", Uuid::new_v4().simple());
+        let name = named_at(SystemTime::now());
         let url = beside(self.waypost.url(), &name)?;
         let mut admin = self.waypost.single().await?;
         admin
@@ -150,6 +153,13 @@ impl<'a> Server<'a> {
     }
 }
 
+/// The name of a database that was made then: names sort by time.
+fn named_at(then: SystemTime) -> String {
+    let since = then.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let time = Timestamp::from_unix(NoContext, since.as_secs(), since.subsec_nanos());
+    format!("{PREFIX}{}", Uuid::new_v7(time).simple())
+}
+
 /// The URL of another database of the same server.
 fn beside(url: &str, name: &str) -> AppResult<String> {
     let mut parsed = url::Url::parse(url).map_err(|error| {
@@ -201,7 +211,14 @@ impl Ground {
             people.extend(made);
             left -= some;
         }
-        self.pool.execute("vacuum (analyze) crm.contacts").await?;
+        sqlx::query(store::sql!("bench_forget_events"))
+            .bind(self.tenant)
+            .execute(&self.pool)
+            .await?;
+        for table in ["crm.contacts", "waypost.event_queue"] {
+            let vacuum = AssertSqlSafe(format!("vacuum (analyze) {table}"));
+            self.pool.execute(vacuum).await?;
+        }
         Ok(people)
     }
 
