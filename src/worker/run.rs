@@ -138,7 +138,7 @@ impl Runner {
         from: Instant,
         limit: i32,
     ) -> StoreResult<Vec<Claimed>> {
-        let (true, Scope::Everyone { except }) = (self.turns.crowded, scope) else {
+        let (true, Scope::Everyone { except }) = (self.turns.due(), scope) else {
             return Ok(Vec::new());
         };
         let turn = self.turns.next();
