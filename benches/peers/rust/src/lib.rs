@@ -47,7 +47,8 @@ pub struct Server {
 impl Server {
     /// An empty database of this name on the server of `PEERS_URL`.
     pub async fn with(name: &str) -> Result<Self> {
-        let base = env::var("PEERS_URL").context("PEERS_URL is not set: benches/peers/run says how")?;
+        let base =
+            env::var("PEERS_URL").context("PEERS_URL is not set: benches/peers/run says how")?;
         let mut admin = PgConnection::connect(&base).await?;
         for statement in [
             format!("drop database if exists {name} with (force)"),
@@ -97,7 +98,11 @@ impl Latency {
     pub async fn run<F: Future<Output = ()> + Send + 'static>(&self, trigger: impl Fn(u32) -> F) {
         for n in 1..=number("PEERS_TRIGGERS", 200) {
             let begun = Instant::now();
-            self.0.lock().expect("nobody panics here").0.insert(n, begun);
+            self.0
+                .lock()
+                .expect("nobody panics here")
+                .0
+                .insert(n, begun);
             tokio::spawn(trigger(n));
             tokio::time::sleep(PAUSE).await;
         }

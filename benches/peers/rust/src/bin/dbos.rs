@@ -88,6 +88,12 @@ async fn main() -> Result<()> {
     } else {
         "in process, 16 at once"
     };
-    report(("dbos", "0.5.0"), setting, count, (before, None, drained), &latency);
+    report(
+        ("dbos", "0.5.0"),
+        setting,
+        count,
+        (before, None, drained),
+        &latency,
+    );
     std::process::exit(0);
 }

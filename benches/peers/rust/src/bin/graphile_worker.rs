@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use graphile_worker::{
     Database, IntoTaskHandlerResult, JobSpec, LocalQueueConfig, RawJobSpec, TaskHandler,
-    WorkerContext, WorkerOptions, WorkerUtils,
+    WorkerContext, WorkerContextExt, WorkerOptions, WorkerUtils,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
