@@ -19,9 +19,9 @@ use super::{
     Round, Shared,
     advance::Stage,
     room::Providers,
-    run::Watermark,
     settle::{Settlement, forgotten, may_send, must_ask, settle},
     turns::Turns,
+    watermark::Watermark,
 };
 use crate::{
     connect::{Delivery, Found, Reply, Verdict},
@@ -177,7 +177,12 @@ impl Dispatcher {
                 outbox::claim(&mut connection, scope, from, limit, lease, free.as_ref()).await?;
             full = enough(&claims);
             let last = claims.iter().map(|c| c.due_at).max();
-            self.watermark.move_to(last, full);
+            if full || free.is_none() {
+                self.watermark.saw(last, full);
+            } else {
+                // Rows whose provider had no room are still there.
+                self.watermark.rewind();
+            }
             self.turns.crowded = full;
         }
         if claims.is_empty() {
@@ -197,7 +202,7 @@ impl Dispatcher {
             }
         }
         if !too_many.is_empty() {
-            self.watermark.move_to(None, false);
+            self.watermark.rewind();
         }
         // Others may have room for them, and their lease does not run meanwhile.
         let back: Vec<&Claim> = too_many.iter().collect();

@@ -34,6 +34,7 @@ pub mod schedule;
 mod settle;
 pub mod start;
 mod turns;
+mod watermark;
 
 pub use start::{Role, Worker};
 
@@ -123,6 +124,8 @@ pub struct Bells {
     pub outside: Notify,
     /// A loop came back with a full batch since the doorbell was armed last: nobody need ring.
     busy: AtomicBool,
+    /// This worker has armed the doorbell: whoever has work for it rings.
+    pub(crate) armed: AtomicBool,
 }
 
 impl Bells {

@@ -31,6 +31,7 @@ mod outage;
 mod own_server;
 mod parity;
 mod plans;
+mod plans_crm;
 mod population;
 mod private_pg;
 mod proxy;
