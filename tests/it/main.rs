@@ -4,6 +4,7 @@
 mod support;
 
 mod backtest;
+mod bench;
 mod branching;
 mod cancelled;
 mod chaos;
