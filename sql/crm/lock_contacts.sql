@@ -3,7 +3,7 @@
 -- contacts (7 s for 1,000 of 250,000).
 -- Called by: workers, before they write contacts. Locks: the rows returned (FOR UPDATE SKIP LOCKED). Index: contacts_pk.
 create or replace function waypost.lock_contacts(tenants text[], ids uuid[]) returns setof uuid
-language sql volatile set search_path = ''
+language sql volatile set search_path = pg_catalog, pg_temp
 as $$
   select l.id
   from (select distinct u.t, u.i from unnest(tenants, ids) u(t, i) order by u.t, u.i) x

@@ -2,7 +2,7 @@
 -- Called by: move, retry, with their scope set. Locks: the row in finished, the live key. Index: finished_pk, runs_live_uq.
 -- needs: bucket_in
 create or replace function waypost.bring_back(p_tenant int, p_id uuid, p_now timestamptz) returns waypost.runs
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

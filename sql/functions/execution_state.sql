@@ -4,7 +4,7 @@
 create or replace function waypost.execution_state(
   p_bucket smallint, p_id uuid, p_workflow int, p_version int, p_node int, p_live boolean, p_state jsonb
 ) returns jsonb
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with version as (
     select v.steps, v.goals from waypost.versions v where v.workflow_id = p_workflow and v.version = p_version),

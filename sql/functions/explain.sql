@@ -7,7 +7,7 @@ create or replace function waypost.explain(
   workflow    text,
   tenant      text default waypost.current_tenant()
 ) returns table (at timestamptz, stage text, outcome text, reason text, detail jsonb)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

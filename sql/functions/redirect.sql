@@ -5,7 +5,7 @@
 create or replace function waypost.redirect(
   p_tenant int, p_id uuid, p_command text, p_step text, p_force boolean, p_now timestamptz
 ) returns text
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run   waypost.runs;

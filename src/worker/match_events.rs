@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sqlx::{Acquire, PgConnection};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::{
@@ -160,10 +160,8 @@ impl Matcher {
         let mut people = Vec::new();
         let since = Monotonic::now();
         let done = async {
-            let mut tx = connection.begin().await?;
+            let mut tx = connection.begin_with(events::BEGIN).await?;
             faults::at(FailPoint::MatchBegun).await?;
-            // An app may hold a live key behind an open enroll: then these contacts wait for the next round.
-            events::brief_locks(&mut tx).await?;
             let turn = match (only, scope) {
                 (None, Scope::Everyone { except }) if self.by_turns => {
                     self.turn(&mut tx, except).await?

@@ -124,6 +124,8 @@ pub struct Bells {
     pub outside: Notify,
     /// A loop came back with a full batch since the doorbell was armed last: nobody need ring.
     busy: AtomicBool,
+    /// This worker has armed the doorbell: whoever has work for it rings.
+    pub(crate) armed: AtomicBool,
 }
 
 impl Bells {

@@ -4,6 +4,7 @@
 mod support;
 
 mod backtest;
+mod bench;
 mod branching;
 mod cancelled;
 mod chaos;
@@ -36,6 +37,7 @@ mod private_pg;
 mod proxy;
 mod queries;
 mod refusals;
+mod security;
 mod sql;
 mod testing;
 mod turns;
