@@ -27,6 +27,8 @@ use crate::{
 const YOUNG: Duration = Duration::from_secs(3600);
 /// What databases of the bench are called, before their time.
 const PREFIX: &str = "waypost_bench_";
+/// SQLSTATE of a database that somebody is still connected to.
+const IN_USE: &str = "55006";
 /// Contacts of one statement.
 const CONTACTS: u32 = 50_000;
 /// Copies of one statement.
@@ -141,15 +143,27 @@ impl<'a> Server<'a> {
         })
     }
 
-    /// Drops the database, where it was made for the bench.
+    /// Drops the database, where it was made for the bench. Without force as long as that may do: force asks for the
+    /// right to end others' sessions, of autovacuum too; without it the server sends autovacuum away by itself, and
+    /// the worker's connections are closing.
     pub(super) async fn leave(&self, home: Home) -> AppResult<()> {
-        if let Some(name) = home.made {
-            let mut admin = self.waypost.single().await?;
-            let drop = format!("drop database {name} with (force)");
-            admin.execute(AssertSqlSafe(drop)).await?;
-            admin.close().await?;
+        let Some(name) = home.made else {
+            return Ok(());
+        };
+        let mut admin = self.waypost.single().await?;
+        for _ in 0..20 {
+            let drop = AssertSqlSafe(format!("drop database {name}"));
+            match admin.execute(drop).await {
+                Ok(_) => return Ok(admin.close().await?),
+                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(IN_USE) => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(())
+        let drop = AssertSqlSafe(format!("drop database {name} with (force)"));
+        admin.execute(drop).await?;
+        Ok(admin.close().await?)
     }
 }
 
