@@ -64,6 +64,15 @@ pub(crate) struct Left {
     pub held: HashSet<(i32, Uuid)>,
 }
 
+impl Left {
+    /// What another stage of the same transaction leaves, but for whom it could not write.
+    pub(crate) fn add(&mut self, other: &Left) {
+        self.sends |= other.sends;
+        self.events |= other.events;
+        self.ready |= other.ready;
+    }
+}
+
 impl<'a> Stage<'a> {
     /// Loads programs, pauses and the contacts' fields that these versions read: those that run by their
     /// steps and goals, those that listen by their triggers and, since they may begin here, by both.

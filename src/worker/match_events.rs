@@ -388,9 +388,7 @@ async fn handle(
         left.ready |= !enrolled.is_empty();
     } else {
         let (after, who) = enrol::begin(&mut stage, connection, scope, &enrolled).await?;
-        left.ready |= after.ready;
-        left.sends |= after.sends;
-        left.events |= after.events;
+        left.add(&after);
         begun = who;
     }
     faults::at(FailPoint::MatchStarted).await?;

@@ -154,6 +154,8 @@ pub(super) async fn begin(
     }
     let mut left = stage.write(connection).await?;
     left.ready |= !left.held.is_empty() || claimed.len() < enrolled.len();
+    let of = |c: &executions::Claimed| (c.execution.tenant, c.execution.contact);
+    claimed.retain(|c| !left.held.contains(&of(c)));
     let begun = claimed.iter().map(|c| c.execution.contact).collect();
     Ok((left, begun))
 }
