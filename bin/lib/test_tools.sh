@@ -40,6 +40,8 @@ find_test_tools() {
   # The tests of wrong clocks preload it.
   compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || { can_apt && apt_install faketime; } ||
     leave_out "clocks that are wrong or jump (no libfaketime)"
+  have valgrind || { can_apt && apt_install valgrind; } ||
+    leave_out "the machine's instruction counts (no valgrind)"
   # Root drops to another user with it.
   ! is_root || have setpriv || leave_out "the private Postgres of a normal user (no setpriv)"
 }

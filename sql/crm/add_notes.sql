@@ -1,7 +1,7 @@
 -- Adds notes to contacts and returns how many; a contact that is not there gets none.
 -- Called by: workers, in the advance transaction. Locks: none but the new rows. Index: contacts_pk.
 create or replace function waypost.add_notes(tenants text[], ids uuid[], bodies text[]) returns int
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_count int;

@@ -1,7 +1,7 @@
 -- Text as a date, or an error that names the field.
 -- Called by: write_contacts, custom fields. Locks: none. Index: none.
 create or replace function crm.as_date(p_field text, p_text text) returns date
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
   return p_text::date;

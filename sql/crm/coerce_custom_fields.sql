@@ -2,7 +2,7 @@
 -- A value that does not fit is an error that names the field.
 -- Called by: the row trigger of crm.contacts. Locks: none. Index: custom_fields_pk.
 create or replace function crm.coerce_custom_fields(p_tenant text, p_fields jsonb) returns jsonb
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_fields jsonb := p_fields;

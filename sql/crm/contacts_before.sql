@@ -2,7 +2,7 @@
 -- Called by: row triggers on crm.contacts. Locks: none. Index: custom_fields_pk.
 -- needs: coerce_custom_fields
 create or replace function crm.contacts_before() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.custom_fields <> '{}' then

@@ -1,7 +1,7 @@
 -- A contact that is deleted takes its live executions and what they had pending with it, in the same transaction.
 -- Called by: the statement trigger. Locks: the contacts' executions, then their outbox rows. Index: runs_live_uq.
 create or replace function crm.contacts_deleted() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_scope   text := waypost.enter('*');

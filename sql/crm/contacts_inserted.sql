@@ -2,7 +2,7 @@
 -- Called by: the statement trigger. Locks: none. Index: none.
 -- needs: contact_json, record_events
 create or replace function crm.contacts_inserted() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_scope text := waypost.enter('*');

@@ -4,7 +4,7 @@
 -- Called by: the statement trigger. Locks: none. Index: none.
 -- needs: contact_json, record_events
 create or replace function crm.contacts_updated() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
   -- Workers switch these off for their own statements; old and new rows are paired by hash.
   set enable_hashjoin = on set enable_sort = on
 as $$

@@ -1,7 +1,7 @@
 -- Deleted submissions take their timers along.
 -- Called by: the statement trigger. Locks: the timers. Index: timers_subject.
 create or replace function crm.form_submissions_deleted() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_scope text := waypost.enter('*');

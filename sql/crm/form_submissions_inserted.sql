@@ -2,7 +2,7 @@
 -- Called by: the statement trigger. Locks: the timers. Index: none.
 -- needs: form_submitted, plan_form_timers
 create or replace function crm.form_submissions_inserted() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_scope text := waypost.enter('*');

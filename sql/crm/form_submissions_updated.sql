@@ -2,7 +2,7 @@
 -- Called by: the statement trigger. Locks: the timers. Index: timers_subject.
 -- needs: form_submitted, plan_form_timers
 create or replace function crm.form_submissions_updated() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
   -- Workers switch these off for their own statements; old and new rows are paired by hash.
   set enable_hashjoin = on set enable_sort = on
 as $$

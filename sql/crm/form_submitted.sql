@@ -2,7 +2,7 @@
 -- Called by: the triggers of crm.form_submissions, with scope *. Locks: none. Index: form_submissions_pk.
 -- needs: record_events
 create or replace function crm.form_submitted(p_tenants text[], p_submissions uuid[]) returns void
-language sql volatile set search_path = ''
+language sql volatile set search_path = pg_catalog, pg_temp
 as $$
   select crm.record_events(array_agg(s.tenant_id order by u.o), array_agg(s.contact_id order by u.o),
     array_agg('form.submitted'::text order by u.o), null,

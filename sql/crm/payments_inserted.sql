@@ -2,7 +2,7 @@
 -- Called by: the statement trigger. Locks: as payments_settled. Index: none.
 -- needs: payments_settled
 create or replace function crm.payments_inserted() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_scope text := waypost.enter('*');

@@ -3,7 +3,7 @@
 -- Called by: the triggers of crm.payments, with scope *. Locks: the contacts, in id order. Index: contacts_pk.
 -- needs: record_events
 create or replace function crm.payments_settled(p_tenants text[], p_payments uuid[]) returns void
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform 1

@@ -4,7 +4,7 @@
 -- Index: trigger_index_pk, timers_occurrence_uq, occurrences_pk.
 create or replace function crm.plan_form_timers(p_tenants text[], p_submissions uuid[], p_workflow int default null)
 returns int
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_count int;

@@ -5,7 +5,7 @@ create or replace function crm.record_events(
   tenants text[], contacts uuid[], types text[], fields text[], datas jsonb[], olds jsonb[], news jsonb[],
   occurred timestamptz[], turns int[]
 ) returns void
-language plpgsql volatile set search_path = '' set enable_hashjoin = on set enable_mergejoin = off
+language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_hashjoin = on set enable_mergejoin = off
 as $$
 declare
   v_cause  jsonb := coalesce(nullif(current_setting('waypost.cause', true), ''), '{}')::jsonb;

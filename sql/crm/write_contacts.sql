@@ -10,7 +10,7 @@ create or replace function waypost.write_contacts(
   remove_tags  jsonb[],
   set_fields   jsonb[]
 ) returns int
-language plpgsql volatile set search_path = '' set enable_hashjoin = on set enable_sort = on
+language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_hashjoin = on set enable_sort = on
 as $$
 #variable_conflict use_column
 declare

@@ -2,7 +2,7 @@
 -- Called by: the process that drives the clock (demo, tests). Locks: the tenant's row. Index: tenants_name_uq.
 -- needs: require_tenant
 create or replace function waypost.advance_clock(tenant text, "to" timestamptz) returns timestamptz
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant  int := waypost.require_tenant(advance_clock.tenant);

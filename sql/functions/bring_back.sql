@@ -2,7 +2,7 @@
 -- Called by: move, retry, with their scope set. Locks: the row in finished, the live key. Index: finished_pk, runs_live_uq.
 -- needs: bucket_in
 create or replace function waypost.bring_back(p_tenant int, p_id uuid, p_now timestamptz) returns waypost.runs
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -11,7 +11,11 @@ begin
   with gone as (
     delete from waypost.finished f
     where f.bucket = waypost.bucket_in(p_id) and f.id = p_id and f.tenant_id = p_tenant
-    returning f.*)
+    returning f.*),
+  kept as (                                 -- its last burst is history of a live execution again
+    insert into waypost.bursts (bucket, execution_id, seq, tenant_id, workflow_id, at, steps, kinds, results)
+    select g.bucket, g.id, g.burst_seq, g.tenant_id, g.workflow_id, g.finished_at, g.steps, g.kinds, g.results
+    from gone g where g.burst_seq is not null)
   insert into waypost.runs
     (bucket, id, tenant_id, workflow_id, version, contact_id, key, status, priority, seq, node, due_at, enrolled_at, state)
   select g.bucket, g.id, g.tenant_id, g.workflow_id, g.version, g.contact_id, g.key, 0, g.priority, g.seq, g.node, p_now,

@@ -5,7 +5,7 @@
 -- Index: runs_pk, sends_execution.
 -- needs: bucket_in, wake_parents
 create or replace function waypost.cancel_executions(p_ids uuid[], p_reason text, p_now timestamptz) returns int
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

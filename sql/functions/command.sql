@@ -3,7 +3,7 @@
 -- Called by: skip_wait, move, retry, review, with their scope set. Locks: the execution (held already). Index: runs_pk, wakes_pk.
 -- needs: ring
 create or replace function waypost.command(p_run waypost.runs, p_command jsonb, p_now timestamptz) returns void
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_run.status = 3 then

@@ -1,7 +1,7 @@
 -- Drops the day partitions that end at or before an instant: retention. Cold data is dropped, never deleted.
 -- Called by: the janitor. Locks: ACCESS EXCLUSIVE on parent and partition, briefly. Index: none.
 create or replace function waypost.drop_partitions(before timestamptz) returns int
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_name     text;

@@ -11,7 +11,7 @@ create or replace function waypost.emit(
   wake         boolean default false,
   tenant       text default waypost.current_tenant()
 ) returns uuid
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

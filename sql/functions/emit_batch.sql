@@ -13,7 +13,7 @@ create or replace function waypost.emit_batch(
   wake          boolean default false,
   source        text default 'sql'
 ) returns setof uuid
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

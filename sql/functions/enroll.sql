@@ -15,7 +15,7 @@ create or replace function waypost.enroll(
   out outcome       text,
   out reason        text
 )
-language sql volatile set search_path = ''
+language sql volatile set search_path = pg_catalog, pg_temp
 as $$
   select m.execution_id, m.outcome, m.reason
   from waypost.enroll_many(workflow, array[contact_id], array[key], array[data], priority, strict, wake, tenant) m

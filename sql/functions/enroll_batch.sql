@@ -22,7 +22,7 @@ create or replace function waypost.enroll_batch(
   p_limit_amount  int[] default null,
   p_limit_unit    text[] default null
 ) returns table (ord int, execution_id uuid, outcome text, reason text, detail jsonb)
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
   -- Index probes only, whatever the statistics of tables not analysed since they grew may say.
   set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
   set timezone = 'UTC'                     -- of the times among the numbers

@@ -11,7 +11,7 @@ create or replace function waypost.enroll_many(
   wake         boolean default false,
   tenant       text default waypost.current_tenant()
 ) returns table (contact_id uuid, execution_id uuid, outcome text, reason text)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

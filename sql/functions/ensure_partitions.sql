@@ -5,7 +5,7 @@
 -- needs: secure
 drop function if exists waypost.ensure_partitions(int);
 create or replace function waypost.ensure_partitions(days_ahead int, only_table text default null) returns int
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_parent  text;

@@ -3,7 +3,7 @@
 -- has set himself is therefore never used. Local to the transaction.
 -- Called by: security definer functions only. Locks: none. Index: none.
 create or replace function waypost.enter(p_scope text) returns text
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_before text := coalesce(current_setting('waypost.scope', true), '');

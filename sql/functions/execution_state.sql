@@ -1,10 +1,10 @@
 -- An execution's state in the long names of the specification, out of the machine's short ones and the history.
 -- Called by: the view executions, only where the column is asked for. Locks: none. Index: bursts_pk, versions_pk, moved_runs_pk.
--- needs: entry_name, from_millis
+-- needs: all_bursts, entry_name, from_millis
 create or replace function waypost.execution_state(
   p_bucket smallint, p_id uuid, p_workflow int, p_version int, p_node int, p_live boolean, p_state jsonb
 ) returns jsonb
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with version as (
     select v.steps, v.goals from waypost.versions v where v.workflow_id = p_workflow and v.version = p_version),
@@ -12,7 +12,7 @@ as $$
     select b.seq + u.n - 1 as seq, b.at, u.kind, b.results -> (u.n - 1)::int as result,
            case when u.kind = 7 then null else v.steps[u.step + 1] end as step,
            case when u.kind = 7 then v.goals[u.step + 1] end as goal
-    from waypost.bursts b
+    from waypost.all_bursts b
     -- Where it was moved: the version that it left next.
     join waypost.versions v on v.workflow_id = p_workflow and v.version = coalesce(
            (select m.from_version from waypost.moved_runs m

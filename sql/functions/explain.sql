@@ -1,13 +1,13 @@
 -- Why a contact did or did not enrol in a workflow, and every decision since, in time order.
 -- stage: event, trigger, enrollment, execution, step, dispatch; outcome and reason in the words of the other views.
 -- Called by: people, `waypost explain`. Locks: none. Index: events_contact, blocks_contact, runs_live_uq, bursts_pk.
--- needs: current_tenant, enter, require_tenant, entry_name, status_name, outbox_state_name, policy_name, bucket_of
+-- needs: all_bursts, current_tenant, enter, require_tenant, entry_name, status_name, outbox_state_name, policy_name, bucket_of
 create or replace function waypost.explain(
   contact_id  uuid,
   workflow    text,
   tenant      text default waypost.current_tenant()
 ) returns table (at timestamptz, stage text, outcome text, reason text, detail jsonb)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -83,7 +83,7 @@ begin
            jsonb_build_object('executionId', e.id, 'seq', b.seq + u.n - 1, 'result', b.results -> (u.n - 1)::int), 4,
            (b.seq + u.n - 1)::int
     from executions e
-    join waypost.bursts b on b.bucket = e.bucket and b.execution_id = e.id
+    join waypost.all_bursts b on b.bucket = e.bucket and b.execution_id = e.id
     -- Where it was moved: the version that it left next.
     join waypost.versions v on v.workflow_id = v_workflow and v.version = coalesce(
            (select m.from_version from waypost.moved_runs m

@@ -3,7 +3,7 @@
 -- Its texts are kept in waypost.crm_sources, so that the database alone can do it.
 -- needs: secure
 create or replace function waypost.install_crm() returns void
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
   set check_function_bodies = off set client_min_messages = warning
 as $$
 declare

@@ -5,7 +5,7 @@
 create or replace function waypost.limit_numbers(
   p_limit int, p_used bigint, p_amount int, p_unit text, p_starts timestamptz[], p_zone text
 ) returns jsonb
-language sql stable parallel safe set search_path = ''
+language sql stable parallel safe set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object('limit', p_limit, 'used', p_used)
          || case when p_amount is null then '{}' else jsonb_build_object(

@@ -2,7 +2,7 @@
 -- first. Postgres alone would shift out of a gap by its length, and take the second of an overlap.
 -- Called by: span_shift. Locks: none. Index: none.
 create or replace function waypost.local_instant(p_local timestamp, p_zone text) returns timestamptz
-language plpgsql stable parallel safe set search_path = ''
+language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_at     timestamptz := p_local at time zone p_zone;

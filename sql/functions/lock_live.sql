@@ -2,7 +2,7 @@
 -- Called by: operators' functions, with their scope set. Locks: the execution. Index: runs_pk, finished_pk.
 -- needs: bucket_in, status_name
 create or replace function waypost.lock_live(p_tenant int, p_id uuid) returns waypost.runs
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run     waypost.runs;

@@ -10,7 +10,7 @@ create or replace function waypost.move(
   force         boolean default false,
   tenant        text default waypost.current_tenant()
 ) returns text
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant  int := waypost.require_tenant(move.tenant);

@@ -2,7 +2,7 @@
 -- Called by: applications and operators. Locks: the execution. Index: runs_pk.
 -- needs: current_tenant, enter, require_tenant, lock_live, now
 create or replace function waypost.pause(execution_id uuid, tenant text default waypost.current_tenant()) returns text
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant  int := waypost.require_tenant(pause.tenant);

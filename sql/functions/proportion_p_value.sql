@@ -2,7 +2,7 @@
 -- The normal tail by Abramowitz and Stegun 7.1.26: exact to 2e-7.
 -- Called by: split_results. Locks: none. Index: none.
 create or replace function waypost.proportion_p_value(n1 bigint, k1 bigint, n2 bigint, k2 bigint) returns double precision
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
   select case when n1 > 0 and n2 > 0 and s.spread > 0 then
       (0.254829592 + (-0.284496736 + (1.421413741 + (-1.453152027 + 1.061405429 * y.t) * y.t) * y.t) * y.t) * y.t

@@ -1,11 +1,11 @@
 -- What move and retry have in common: the execution is made live if it has ended, nothing unsettled may hang on the step,
 -- then the command is put before it. Returns the status.
 -- Called by: move, retry, with their scope set. Locks: the execution. Index: runs_pk, sends_execution, deliveries_execution.
--- needs: lock_live, bring_back, step_index, command, status_name, bucket_in
+-- needs: all_bursts, lock_live, bring_back, step_index, command, status_name, bucket_in
 create or replace function waypost.redirect(
   p_tenant int, p_id uuid, p_command text, p_step text, p_force boolean, p_now timestamptz
 ) returns text
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run   waypost.runs;
@@ -33,7 +33,7 @@ begin
   else
     -- Where it failed: the last step that did.
     select v.steps[u.step + 1] into v_step
-    from waypost.bursts b
+    from waypost.all_bursts b
     join waypost.versions v on v.workflow_id = v_run.workflow_id and v.version = coalesce(
            (select m.from_version from waypost.moved_runs m
             where m.bucket = b.bucket and m.execution_id = b.execution_id and m.before_seq > b.seq

@@ -7,7 +7,7 @@ create or replace function waypost.remove_executions(
   p_tenant int, p_bucket smallint, p_contact uuid, p_self uuid, p_only text[], p_except text[], p_reason text,
   p_now timestamptz
 ) returns int
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
   set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare

@@ -2,7 +2,7 @@
 -- Called by: public functions that raise. Locks: none. Index: tenants_name_uq.
 -- needs: tenant_number
 create or replace function waypost.require_tenant(p_tenant text) returns int
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id int := waypost.tenant_number(p_tenant);

@@ -9,7 +9,7 @@ create or replace function waypost.review(
   note          text default null,
   tenant        text default waypost.current_tenant()
 ) returns text
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant   int := waypost.require_tenant(review.tenant);

@@ -4,7 +4,7 @@
 -- Called by: migrate, ensure_partitions, install_crm. Locks: ACCESS EXCLUSIVE on tables that have no policies yet.
 -- Index: none.
 create or replace function waypost.secure() returns void
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_table    record;
@@ -14,7 +14,8 @@ declare
     'millis', 'current_tenant', 'current_tenant_id', 'tenant_number', 'require_tenant', 'isolation', 'now', 'contact_id',
     'zone_or', 'local_instant', 'span_shift', 'entry_name', 'status_name', 'outbox_state_name', 'policy_name',
     'from_millis', 'execution_state', 'proportion_p_value', 'key_at', 'limit_numbers', 'suppression_kind',
-    'suppression_value', 'refused_at_start'];
+    'suppression_value', 'refused_at_start', 'as_date', 'as_instant', 'instant_text', 'contact_json',
+    'coerce_custom_fields'];
   v_public   text[] := array['emit', 'emit_batch', 'enroll', 'enroll_many', 'cancel', 'pause', 'resume', 'retry',
     'skip_wait', 'move', 'review', 'explain', 'suppress', 'suppress_many', 'unsuppress'];
   v_inside   text[] := array['enroll_batch', 'ring', 'plan_timers', 'lock_contacts', 'write_contacts', 'add_notes',
@@ -75,7 +76,9 @@ begin
   for v_table in
     select p.oid::regprocedure::text as signature, p.proname as name
     from pg_catalog.pg_proc p
-    where p.pronamespace = 'waypost'::regnamespace
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    -- The CRM's too: who may run a trigger's function could hang it on a table of his own, with rows of any tenant.
+    where n.nspname in ('waypost', 'crm')
     order by p.oid
   loop
     execute format('revoke execute on function %s from public', v_table.signature);

@@ -3,7 +3,7 @@
 -- Called by: enroll_batch, timer planning. Locks: none. Index: none.
 -- needs: local_instant
 create or replace function waypost.span_shift(p_at timestamptz, p_amount int, p_unit text, p_zone text) returns timestamptz
-language sql stable parallel safe set search_path = ''
+language sql stable parallel safe set search_path = pg_catalog, pg_temp
 as $$
   select case rtrim(lower(p_unit), 's')
     when 'second' then p_at + make_interval(secs => p_amount)

@@ -1,7 +1,7 @@
 -- A step's index within a version, or an error that names the nearest ids.
 -- Called by: move, retry, with their scope set. Locks: none. Index: versions_pk.
 create or replace function waypost.step_index(p_workflow int, p_version int, p_step text) returns int
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_steps text[] := (select v.steps from waypost.versions v where v.workflow_id = p_workflow and v.version = p_version);

@@ -10,5 +10,5 @@ create or replace function waypost.suppress(
   expires_at  timestamptz default null,
   tenant      text default waypost.current_tenant()
 ) returns boolean
-language sql volatile set search_path = ''
+language sql volatile set search_path = pg_catalog, pg_temp
 as $$ select waypost.suppress_many(array[value], kind, list, reason, expires_at, tenant) = 1 $$;

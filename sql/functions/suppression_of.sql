@@ -5,7 +5,7 @@
 create or replace function waypost.suppression_of(
   p_tenant int, p_lists text[], p_contact uuid, p_email text, p_phone text, p_now timestamptz
 ) returns jsonb
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_strip_nulls(jsonb_build_object('list', s.list, 'kind', s.kind, 'reason', s.reason,
                                               'expiresAt', s.expires_at))

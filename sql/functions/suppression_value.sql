@@ -2,7 +2,7 @@
 -- digits with the leading +. Null: it can be none of that kind. engine/suppression.rs says the same.
 -- Called by: suppress, unsuppress, suppression_of. Locks: none. Index: none.
 create or replace function waypost.suppression_value(p_kind text, p_value text) returns text
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
   select case p_kind
     when 'contact' then (select x.v from (select lower(btrim(p_value, E' \t\r\n') collate "C") as v) x

@@ -4,7 +4,7 @@
 -- Called by: every public function. Locks: none. Index: tenants_name_uq, role_tenants_uq.
 -- needs: isolation
 create or replace function waypost.tenant_number(p_tenant text) returns int
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
   select t.id
   from waypost.tenants t

@@ -7,7 +7,7 @@ create or replace function waypost.unsuppress(
   list    text default 'global',
   tenant  text default waypost.current_tenant()
 ) returns int
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -4,7 +4,7 @@
 -- Locks: awaited rows. Index: awaited_pk, finished_pk.
 -- needs: bucket_in, status_name
 create or replace function waypost.wake_parents(p_children uuid[], p_now timestamptz) returns int
-language sql volatile set search_path = ''
+language sql volatile set search_path = pg_catalog, pg_temp
   set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
   with gone as (

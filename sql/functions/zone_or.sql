@@ -1,7 +1,7 @@
 -- A time zone's name if Postgres knows it, else the other one: a contact's typing error must not stop anything.
 -- Called by: span_shift's callers. Locks: none. Index: none.
 create or replace function waypost.zone_or(p_zone text, p_else text) returns text
-language plpgsql stable parallel safe set search_path = ''
+language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_zone is null or p_zone = '' then

@@ -8,7 +8,7 @@ create function waypost.write_contacts(
   remove_tags  jsonb[],
   set_fields   jsonb[]
 ) returns int
-language sql volatile set search_path = ''
+language sql volatile set search_path = pg_catalog, pg_temp
 as $$
   select 0
 $$;

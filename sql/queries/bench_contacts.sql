@@ -1,5 +1,5 @@
--- Contacts of the bench's tenant.
--- used by: app/bench.rs
+-- Contacts of the bench, with a city and a score.
+-- used by: app/bench/ground.rs
 -- locks:   none
 -- index:   none
 insert into crm.contacts (tenant_id, email, city, custom_fields)

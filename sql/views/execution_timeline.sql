@@ -1,7 +1,7 @@
 -- What happened in each execution, one row an entry
 -- Called by: people, the API, other views. Index: bursts_pk for one execution.
 -- The first entry of each, execution:created, comes from the execution itself and has seq -1.
--- needs: entry_name
+-- needs: all_bursts, entry_name
 create or replace view waypost.execution_timeline with (security_invoker = true) as
 select x.execution_id, t.name as tenant, w.slug as workflow, x.seq, x.at, waypost.entry_name(x.kind) as event,
        case when x.kind <> 7 then v.steps[x.step + 1] end as step_id,
@@ -16,7 +16,7 @@ from (select b.execution_id, b.tenant_id, b.workflow_id, (b.seq + u.n - 1)::int 
                       (select r.version from waypost.runs r where r.bucket = b.bucket and r.id = b.execution_id),
                       (select f.version from waypost.finished f where f.bucket = b.bucket and f.id = b.execution_id limit 1))
                as version
-      from waypost.bursts b, lateral unnest(b.steps, b.kinds) with ordinality u(step, kind, n)) x
+      from waypost.all_bursts b, lateral unnest(b.steps, b.kinds) with ordinality u(step, kind, n)) x
 join waypost.tenants t on t.id = x.tenant_id
 join waypost.workflows w on w.id = x.workflow_id
 left join waypost.versions v on v.workflow_id = x.workflow_id and v.version = x.version

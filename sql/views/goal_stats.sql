@@ -1,7 +1,7 @@
 -- Figures of each goal
 -- Called by: people, reports, the demo. Index: none, it reads executions and history whole.
 -- Goals of the published version and all that were ever achieved.
--- needs: refused_at_start
+-- needs: all_bursts, refused_at_start
 create or replace view waypost.goal_stats with (security_invoker = true) as
 with enrolled as (
   select r.bucket, r.id, r.workflow_id, r.version, r.contact_id, r.enrolled_at from waypost.runs r
@@ -10,7 +10,7 @@ with enrolled as (
   where not waypost.refused_at_start(f.reason)),
 achieved as (
   select e.workflow_id, v.goals[u.goal + 1] as goal_id, e.contact_id, b.at - e.enrolled_at as took
-  from waypost.bursts b, lateral unnest(b.steps, b.kinds) u(goal, kind), enrolled e, waypost.versions v
+  from waypost.all_bursts b, lateral unnest(b.steps, b.kinds) u(goal, kind), enrolled e, waypost.versions v
   where u.kind = 7 and e.bucket = b.bucket and e.id = b.execution_id
     -- Where it was moved: the version that it left next.
     and v.workflow_id = e.workflow_id and v.version = coalesce(

@@ -1,6 +1,6 @@
 -- How far executions came, step by step
 -- Called by: people, reports, the demo. Index: none, it reads executions and history whole.
--- needs: refused_at_start
+-- needs: all_bursts, refused_at_start
 create or replace view waypost.step_funnel with (security_invoker = true) as
 with enrolled as (
   select r.bucket, r.id, r.workflow_id, r.version from waypost.runs r
@@ -13,7 +13,7 @@ entries as (
                                   where m.bucket = b.bucket and m.execution_id = b.execution_id and m.before_seq > b.seq
                                   order by m.before_seq limit 1), e.version) as version, u.step, e.id, u.kind
   from enrolled e
-  join waypost.bursts b on b.bucket = e.bucket and b.execution_id = e.id,
+  join waypost.all_bursts b on b.bucket = e.bucket and b.execution_id = e.id,
        lateral unnest(b.steps, b.kinds) u(step, kind)
   where u.step >= 0 and u.kind in (2, 3, 4, 5, 6, 14)),
 standing as (

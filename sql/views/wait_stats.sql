@@ -1,7 +1,7 @@
 -- Figures of each wait
 -- Called by: people, reports. Index: none, it reads live executions and history whole.
 -- A branch that left its wait by a goal, an exit or a move has not waited to the end and counts as started only.
--- needs: from_millis
+-- needs: all_bursts, from_millis
 create or replace view waypost.wait_stats with (security_invoker = true) as
 with steps as (
   select w.tenant_id, v.workflow_id, v.version, (s.n - 1)::int as step, s.step_id,
@@ -20,7 +20,7 @@ waits as (
          lead(b.at) over w as ended_at, lead(u.kind) over w as ended_by,
          lead(b.results -> (u.n - 1)::int) over w as result
   from executions e
-  join waypost.bursts b on b.bucket = e.bucket and b.execution_id = e.id,
+  join waypost.all_bursts b on b.bucket = e.bucket and b.execution_id = e.id,
        lateral unnest(b.steps, b.kinds) with ordinality u(step, kind, n)
   where u.step >= 0 and u.kind in (2, 3, 4)
   window w as (partition by e.bucket, e.id, u.step order by b.seq, u.n)),

@@ -1,7 +1,7 @@
 -- Figures of each workflow
 -- Called by: people, reports, the demo. Index: none, it reads executions and history whole.
 -- An execution that its first burst refused does not count as an enrolment.
--- needs: refused_at_start
+-- needs: all_bursts, refused_at_start
 create or replace view waypost.workflow_stats with (security_invoker = true) as
 select t.name as tenant, w.slug as workflow, w.name, w.status, w.version,
        coalesce(e.total, 0) as total_enrollments, coalesce(e.active, 0) as active_enrollments,
@@ -22,7 +22,7 @@ left join (select x.workflow_id, count(*) as total, count(*) filter (where x.sta
            group by x.workflow_id) e on e.workflow_id = w.id
 left join (select b.workflow_id, count(*) as blocked from waypost.blocks b where b.reason <> 'duplicate'
            group by b.workflow_id) b on b.workflow_id = w.id
-left join (select b.workflow_id, count(*) as achieved from waypost.bursts b, lateral unnest(b.kinds) k
+left join (select b.workflow_id, count(*) as achieved from waypost.all_bursts b, lateral unnest(b.kinds) k
            where k = 7 group by b.workflow_id) g on g.workflow_id = w.id;
 comment on view waypost.workflow_stats is 'Figures of each workflow';
 comment on column waypost.workflow_stats.tenant is 'Name of the tenant it belongs to';

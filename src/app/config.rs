@@ -188,6 +188,10 @@ pub fn without_password(url: &str) -> String {
     let Ok(mut parsed) = url::Url::parse(url) else {
         return "(no URL)".to_owned();
     };
+    // Without its slashes nothing in it is told apart, and anything may be the password.
+    if parsed.cannot_be_a_base() {
+        return "(no URL)".to_owned();
+    }
     if parsed.password().is_some() {
         let _ = parsed.set_password(Some("***"));
     }

@@ -20,7 +20,7 @@ impl Output {
     /// One line for people; nothing where JSON was asked for.
     pub(super) fn line(self, text: impl AsRef<str>) {
         if !self.json {
-            write(text.as_ref());
+            write(&harmless(text.as_ref()));
         }
     }
 
@@ -62,6 +62,19 @@ impl Output {
             write(line.trim_end());
         }
     }
+}
+
+/// Nothing that is stored reaches the terminal's control codes; line breaks and tabs may be ours.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && !matches!(c, '\n' | '\t') {
+                ' '
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// No cell breaks the table or reaches the terminal's control codes.

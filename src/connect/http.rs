@@ -51,7 +51,7 @@ impl HttpClient {
             .referer(false)
             .no_proxy()
             .retry(reqwest::retry::never())
-            .dns_resolver(GuardedResolver(guard.clone()))
+            .dns_resolver(GuardedResolver::new(guard.clone()))
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .build()

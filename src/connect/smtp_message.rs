@@ -207,8 +207,12 @@ fn mailbox(field: &str, written: &Value) -> Result<Mailbox, Refusal> {
     }
 }
 
-/// Domains go by their ASCII form (`xn--...`), which every server takes.
+/// Domains go by their ASCII form (`xn--...`), which every server takes. An address literal (`ann@[10.0.0.1]`) is none:
+/// the mail server would be made to call whatever host a contact's address names.
 fn with_ascii_domain(mailbox: Mailbox) -> Option<Mailbox> {
+    if mailbox.email.domain().starts_with('[') {
+        return None;
+    }
     if mailbox.email.domain().is_ascii() {
         return Some(mailbox);
     }

@@ -51,6 +51,16 @@ fn bad_requests_are_refused_and_say_what_would_be_right() {
             "name@example.com",
         ),
         (
+            json!({ "to": "a@[127.0.0.1]", "body": "x" }),
+            "invalid_address",
+            "name@example.com",
+        ),
+        (
+            json!({ "to": ["ok@example.com", "A <a@[IPv6:::1]>"], "body": "x" }),
+            "invalid_address",
+            "name@example.com",
+        ),
+        (
             json!({ "to": "a@b@c", "body": "x" }),
             "invalid_address",
             "name@example.com",

@@ -6,6 +6,7 @@
 //! a name checked earlier may answer differently by then.
 
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
@@ -13,6 +14,8 @@ use std::{
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
+
+use super::BoxFuture;
 
 /// The IPv4 networks that are not the public internet, or that are a cloud's metadata service.
 const DENIED_V4: &[Ipv4Net] = &[
@@ -164,16 +167,32 @@ fn is_isatap(address: Ipv6Addr) -> bool {
     )
 }
 
-/// Resolves names for the HTTP client, and drops every address that the guard does not allow.
+/// Who knows the addresses of names: the system, or a test.
+type Names = fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+
+/// Resolves names for the HTTP client, and drops every address that the guard does not allow. The client connects to
+/// what comes out of here and asks nobody again: what was looked at is what is called.
 #[derive(Clone, Debug)]
-pub struct GuardedResolver(pub Guard);
+pub struct GuardedResolver {
+    guard: Guard,
+    names: Names,
+}
+
+impl GuardedResolver {
+    /// A resolver that asks the system.
+    pub fn new(guard: Guard) -> Self {
+        let names = |name: String| -> BoxFuture<'static, _> {
+            Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+        };
+        Self { guard, names }
+    }
+}
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.0.clone();
+        let (guard, found) = (self.guard.clone(), (self.names)(name.as_str().to_owned()));
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed = filter(&guard, found, name.as_str())?;
+            let allowed = filter(&guard, found.await?.into_iter(), name.as_str())?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }

@@ -1,5 +1,15 @@
 //! The guard's table: addresses in the many notations that they can be written in.
 
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
 use super::*;
 
 /// Addresses that must not be called while nothing is allowed.
@@ -169,11 +179,62 @@ fn a_name_keeps_its_public_addresses_and_loses_the_others() {
 
 #[tokio::test]
 async fn the_resolver_refuses_a_name_of_this_host() {
-    let resolver = GuardedResolver(Guard::default());
+    let resolver = GuardedResolver::new(Guard::default());
     let name: Name = "localhost".parse().expect("a name");
     let refused = resolver.resolve(name).await.err().expect("refused");
     assert!(
         matches!(refused.downcast_ref(), Some(Refused::Private(_))),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn a_name_that_answers_differently_later_is_called_where_it_was_looked_at() {
+    // Answers the provider first, whom the guard allows, then a neighbour, whom it does not.
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let names: Names = |_| {
+        let host = 1 + ASKED.fetch_add(1, Ordering::SeqCst).min(1) as u8;
+        Box::pin(async move { Ok(vec![SocketAddr::from(([127, 0, 0, host], 0))]) })
+    };
+    let provider = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = provider.local_addr().expect("an address").port();
+    let inside = TcpListener::bind(("127.0.0.2", port))
+        .await
+        .expect("the same port");
+    let guard = Guard::new(&networks(&["127.0.0.1/32"]));
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .dns_resolver(GuardedResolver { guard, names })
+        .build()
+        .expect("a client");
+    let url = format!("http://rebound.example:{port}/");
+
+    let answered = tokio::spawn(async move {
+        let (mut stream, _) = provider.accept().await.expect("a call");
+        let mut asked = [0; 1024];
+        assert!(stream.read(&mut asked).await.expect("a question") > 0);
+        stream
+            .write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            .await
+            .expect("it is answered");
+    });
+    assert_eq!(
+        client.get(&url).send().await.expect("an answer").status(),
+        204
+    );
+    assert_eq!(
+        ASKED.load(Ordering::SeqCst),
+        1,
+        "looked at once, and called there"
+    );
+    answered.await.expect("it was called");
+
+    let refused = client.get(&url).send().await.expect_err("refused");
+    let refused = format!("{refused:?}");
+    assert!(
+        refused.contains("Private(\"rebound.example\")"),
+        "{refused}"
+    );
+    let called = tokio::time::timeout(Duration::from_millis(50), inside.accept()).await;
+    assert!(called.is_err(), "the neighbour was called");
 }

@@ -39,7 +39,8 @@ points! {
     MatchRead "match.read": "the events are read" => "the contacts' executions are locked";
     MatchClaimed "match.claimed": "the contacts' executions are locked" => "the events are decided";
     MatchAdvanced "match.advanced": "those who waited are advanced" => "anybody is enrolled";
-    MatchEnrolled "match.enrolled": "those who fit are enrolled" => "the events are logged";
+    MatchEnrolled "match.enrolled": "those who fit are enrolled" => "they begin";
+    MatchStarted "match.started": "those who begin at once have begun" => "the events are logged";
     MatchLogged "match.logged": "the events are logged" => "committed";
     MatchCommitted "match.committed": "the events are handled" => "the run loop hears of it";
 

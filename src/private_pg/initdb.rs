@@ -75,9 +75,12 @@ pub(super) fn ensure_cluster(
 
 fn bootstrap_sql(profile: Profile) -> String {
     let mut sql = vec![
-        format!("create role {LOGIN_ROLE} login createrole"),
+        // `bench` measures in databases of its own.
+        format!("create role {LOGIN_ROLE} login createdb createrole"),
         // Reading the server's statistics is what `doctor` and `bench` need beyond ownership.
         format!("grant pg_monitor to {LOGIN_ROLE}"),
+        // So that `bench` does not count an earlier run's pages for the next.
+        format!("grant pg_checkpoint to {LOGIN_ROLE}"),
         format!("create database {DATABASE} owner {LOGIN_ROLE}"),
     ];
     if profile == Profile::Throwaway {

@@ -6,35 +6,37 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    fmt::Write as _,
+    sync::Arc,
 };
 
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, StoreResult, choices, contacts, contacts::Delta, others, sql, storable};
+use super::{StoreResult, choices, contacts, contacts::Delta, others, sql, storable};
 use crate::{
     faults::{self, FailPoint},
     model::{
         execution::{Execution, Instant},
         ids::outbox_id,
         refusal::Refusal,
-        transition::{Admission, Effect, Entry, Send, Transition},
+        transition::{Admission, Effect, Send, Transition},
     },
 };
+
+pub(super) mod rows;
 
 /// One execution and what the machine made of it, over all inputs of this transaction.
 #[derive(Debug, Clone)]
 pub struct Settled {
     /// As claimed: its `seq` is where this burst's history begins.
-    pub execution: Execution,
+    pub execution: Arc<Execution>,
     /// What changed.
     pub transition: Transition,
     /// Business time of the burst.
     pub now: Instant,
     /// Tenant name, for the CRM.
-    pub tenant: String,
+    pub tenant: Arc<str>,
     /// How many starts the ledger keeps; none: the workflow's rules need no ledger.
     pub ledger: Option<i32>,
 }
@@ -72,12 +74,7 @@ pub async fn reserve(
     let writers: BTreeMap<(&str, Uuid), i32> = batch
         .iter()
         .filter(|one| one.writes_contact())
-        .map(|one| {
-            (
-                (one.tenant.as_str(), one.execution.contact),
-                one.execution.tenant,
-            )
-        })
+        .map(|one| ((&*one.tenant, one.execution.contact), one.execution.tenant))
         .collect();
     if !writers.is_empty() {
         let wanted: Vec<(&str, Uuid)> = writers.keys().copied().collect();
@@ -155,12 +152,12 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
     let (ended, going): (Vec<&Settled>, Vec<&Settled>) = batch
         .iter()
         .partition(|one| one.transition.status.is_final());
-    update_runs(connection, &going).await?;
+    rows::update(connection, &going).await?;
     faults::at(FailPoint::CommitRuns).await?;
-    finish_runs(connection, &ended).await?;
+    rows::finish(connection, &ended).await?;
     others::tell_parents(connection, &ended).await?;
     faults::at(FailPoint::CommitFinished).await?;
-    insert_bursts(connection, &batch).await?;
+    rows::insert_bursts(connection, &going).await?;
     faults::at(FailPoint::CommitHistory).await?;
     cancel_sends(connection, &batch).await?;
     faults::at(FailPoint::CommitCancelled).await?;
@@ -243,185 +240,6 @@ async fn write_ledger(connection: &mut PgConnection, batch: &[Settled]) -> Store
         .execute(connection)
         .await?;
     Ok(())
-}
-
-async fn update_runs(connection: &mut PgConnection, going: &[&Settled]) -> StoreResult<()> {
-    if going.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(sql!("update_runs"))
-        .bind(going.iter().map(|o| o.execution.bucket).collect::<Vec<_>>())
-        .bind(going.iter().map(|o| o.execution.id).collect::<Vec<_>>())
-        .bind(
-            going
-                .iter()
-                .map(|o| o.transition.status.code())
-                .collect::<Vec<_>>(),
-        )
-        .bind(going.iter().map(|o| o.transition.seq).collect::<Vec<_>>())
-        .bind(going.iter().map(|o| o.transition.node).collect::<Vec<_>>())
-        .bind(
-            going
-                .iter()
-                .map(|o| o.transition.due_at)
-                .collect::<Vec<_>>(),
-        )
-        .bind(states(going)?)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn finish_runs(
-    connection: &mut PgConnection,
-    ended: &[&Settled],
-) -> StoreResult<()> {
-    if ended.is_empty() {
-        return Ok(());
-    }
-    let buckets: Vec<i16> = ended.iter().map(|o| o.execution.bucket).collect();
-    let ids: Vec<Uuid> = ended.iter().map(|o| o.execution.id).collect();
-    sqlx::query(sql!("delete_runs"))
-        .bind(&buckets)
-        .bind(&ids)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query(sql!("insert_finished"))
-        .bind(&buckets)
-        .bind(&ids)
-        .bind(ended.iter().map(|o| o.execution.tenant).collect::<Vec<_>>())
-        .bind(
-            ended
-                .iter()
-                .map(|o| o.execution.workflow)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            ended
-                .iter()
-                .map(|o| o.execution.version)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            ended
-                .iter()
-                .map(|o| o.execution.contact)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            ended
-                .iter()
-                .map(|o| o.execution.key.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            ended
-                .iter()
-                .map(|o| o.transition.status.code())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            ended
-                .iter()
-                .map(|o| o.transition.reason.as_deref())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            ended
-                .iter()
-                .map(|o| o.execution.priority)
-                .collect::<Vec<_>>(),
-        )
-        .bind(ended.iter().map(|o| o.transition.seq).collect::<Vec<_>>())
-        .bind(ended.iter().map(|o| o.transition.node).collect::<Vec<_>>())
-        .bind(
-            ended
-                .iter()
-                .map(|o| o.execution.enrolled_at)
-                .collect::<Vec<_>>(),
-        )
-        .bind(ended.iter().map(|o| o.now).collect::<Vec<_>>())
-        .bind(states(ended)?)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-pub(super) fn states(rows: &[&Settled]) -> StoreResult<Vec<String>> {
-    rows.iter()
-        .map(|one| serde_json::to_string(&one.transition.state).map(storable))
-        .collect::<Result<_, _>>()
-        .map_err(|e| StoreError::Corrupt {
-            what: "state",
-            why: e.to_string(),
-        })
-}
-
-pub(super) async fn insert_bursts(
-    connection: &mut PgConnection,
-    batch: &[Settled],
-) -> StoreResult<()> {
-    let bursts: Vec<&Settled> = batch
-        .iter()
-        .filter(|one| !one.transition.entries.is_empty())
-        .collect();
-    if bursts.is_empty() {
-        return Ok(());
-    }
-    let arrays: Vec<_> = bursts
-        .iter()
-        .map(|one| arrays(&one.transition.entries))
-        .collect();
-    sqlx::query(sql!("insert_bursts"))
-        .bind(
-            bursts
-                .iter()
-                .map(|o| o.execution.bucket)
-                .collect::<Vec<_>>(),
-        )
-        .bind(bursts.iter().map(|o| o.execution.id).collect::<Vec<_>>())
-        .bind(bursts.iter().map(|o| o.execution.seq).collect::<Vec<_>>())
-        .bind(
-            bursts
-                .iter()
-                .map(|o| o.execution.tenant)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            bursts
-                .iter()
-                .map(|o| o.execution.workflow)
-                .collect::<Vec<_>>(),
-        )
-        .bind(bursts.iter().map(|o| o.now).collect::<Vec<_>>())
-        .bind(arrays.iter().map(|a| a.0.as_str()).collect::<Vec<_>>())
-        .bind(arrays.iter().map(|a| a.1.as_str()).collect::<Vec<_>>())
-        .bind(arrays.iter().map(|a| a.2.as_deref()).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Array literals of the steps and kinds, and a JSON array of the results (none where all are null).
-fn arrays(entries: &[Entry]) -> (String, String, Option<String>) {
-    let (mut steps, mut kinds) = (String::from("{"), String::from("{"));
-    for (i, entry) in entries.iter().enumerate() {
-        let comma = if i > 0 { "," } else { "" };
-        let _ = write!(steps, "{comma}{}", entry.step);
-        let _ = write!(kinds, "{comma}{}", entry.kind.code());
-    }
-    steps.push('}');
-    kinds.push('}');
-    let results = entries.iter().any(|e| !e.result.is_null()).then(|| {
-        let mut list = String::from("[");
-        for (i, entry) in entries.iter().enumerate() {
-            let comma = if i > 0 { "," } else { "" };
-            let _ = write!(list, "{comma}{}", storable(entry.result.to_string()));
-        }
-        list.push(']');
-        list
-    });
-    (steps, kinds, results)
 }
 
 pub(super) async fn cancel_sends(

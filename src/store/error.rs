@@ -98,10 +98,14 @@ impl StoreError {
     }
 }
 
-/// Postgres' own message without its DETAIL, which may hold personal data.
+/// Postgres' own message without what may hold personal data: its DETAIL, and the value that data exceptions quote.
 fn describe(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(db) => match db.code() {
+            Some(code) if code.starts_with("22") => {
+                let kind = db.message().split(['"', ':']).next().unwrap_or_default();
+                format!("{} (SQLSTATE {code})", kind.trim_end())
+            }
             Some(code) => format!("{} (SQLSTATE {code})", db.message()),
             None => db.message().to_owned(),
         },

@@ -24,6 +24,10 @@ pub struct Queued {
     pub now: Instant,
 }
 
+/// Begins a matching transaction: an app may hold a live key behind an open enroll, and then its contact waits for the
+/// next round. One round trip.
+pub const BEGIN: &str = "begin; set local lock_timeout = '100ms'";
+
 /// Locks at most `limit` buckets that have events, looking from `from` on.
 ///
 /// # Errors
@@ -33,22 +37,11 @@ pub async fn claim_buckets(
     from: i16,
     limit: i32,
 ) -> StoreResult<Vec<i16>> {
-    let mut found: Vec<i16> = sqlx::query_scalar(sql!("event_buckets"))
+    Ok(sqlx::query_scalar(sql!("claim_buckets"))
         .bind(from)
         .bind(limit)
-        .fetch_all(&mut *connection)
-        .await?;
-    if found.is_empty() && from > 0 {
-        found = sqlx::query_scalar(sql!("event_buckets"))
-            .bind(0_i16)
-            .bind(limit)
-            .fetch_all(&mut *connection)
-            .await?;
-    }
-    if found.is_empty() {
-        return Ok(found);
-    }
-    lock_buckets(connection, &found).await
+        .fetch_all(connection)
+        .await?)
 }
 
 /// Locks those of these buckets that nobody else holds.

@@ -1,5 +1,7 @@
 //! Claiming executions: the row locks of the advance transaction are the lease.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
@@ -17,7 +19,7 @@ pub const BEGINNING: Instant = DateTime::<Utc>::UNIX_EPOCH;
 #[derive(Debug, Clone)]
 pub struct Claimed {
     /// The row.
-    pub execution: Execution,
+    pub execution: Arc<Execution>,
     /// Business time of the claim.
     pub now: Instant,
     /// Why its memory cannot be read, if it cannot: it is failed alone (I-9).
@@ -343,7 +345,7 @@ pub(super) fn claimed(row: &PgRow) -> StoreResult<Claimed> {
         Err(error) => (State::default(), Some(error.to_string())),
     };
     Ok(Claimed {
-        execution: Execution {
+        execution: Arc::new(Execution {
             bucket: row.try_get(0)?,
             id: row.try_get(1)?,
             tenant: row.try_get(2)?,
@@ -357,7 +359,7 @@ pub(super) fn claimed(row: &PgRow) -> StoreResult<Claimed> {
             enrolled_at: row.try_get(10)?,
             due_at: row.try_get(11)?,
             state,
-        },
+        }),
         now: row.try_get(13)?,
         broken,
     })

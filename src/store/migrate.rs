@@ -1,12 +1,14 @@
 //! Moving live executions to another version, and back: pages of locked rows in, their new places out.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
     StoreError, StoreResult,
-    commit::{self, Settled},
+    commit::{self, Settled, rows},
     executions::{self, Claimed},
     sql,
 };
@@ -105,12 +107,12 @@ pub async fn write(
     }
     remember(connection, &page, to, batch).await?;
     for one in &mut page {
-        one.execution.version = to;
+        Arc::make_mut(&mut one.execution).version = to;
     }
     put(connection, &page).await?;
-    let ended: Vec<&Settled> = page.iter().filter(|one| is_final(one)).collect();
-    commit::finish_runs(connection, &ended).await?;
-    commit::insert_bursts(connection, &page).await?;
+    let (ended, going): (Vec<&Settled>, Vec<&Settled>) = page.iter().partition(|one| is_final(one));
+    rows::finish(connection, &ended).await?;
+    rows::insert_bursts(connection, &going).await?;
     commit::cancel_sends(connection, &page).await
 }
 
@@ -145,7 +147,7 @@ async fn put(connection: &mut PgConnection, page: &[Settled]) -> StoreResult<()>
                 .map(|one| one.transition.due_at)
                 .collect::<Vec<_>>(),
         )
-        .bind(commit::states(&live)?)
+        .bind(rows::states(&live)?)
         .execute(connection)
         .await?;
     Ok(())
@@ -313,7 +315,8 @@ pub async fn put_back_page(
     let end = (last.execution.bucket, last.execution.id);
     let count = page.len() as u64;
     put(connection, &page).await?;
-    commit::insert_bursts(connection, &page).await?;
+    let undone: Vec<&Settled> = page.iter().collect();
+    rows::insert_bursts(connection, &undone).await?;
     Ok(Some((end, count)))
 }
 
@@ -355,7 +358,7 @@ fn undone(row: &PgRow, now: Instant) -> StoreResult<Settled> {
         }],
         false => Vec::new(),
     };
-    execution.version = from;
+    Arc::make_mut(&mut execution).version = from;
     Ok(Settled {
         transition: Transition {
             status,
@@ -369,7 +372,7 @@ fn undone(row: &PgRow, now: Instant) -> StoreResult<Settled> {
             admission: None,
         },
         now,
-        tenant: String::new(),
+        tenant: "".into(),
         ledger: None,
         execution,
     })

@@ -49,7 +49,12 @@ macro_rules! sql {
     ($name:literal) => {
         crate::faults::sown(
             $name,
-            include_str!(concat!("../../sql/queries/", $name, ".sql")),
+            include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/sql/queries/",
+                $name,
+                ".sql"
+            )),
         )
     };
 }
@@ -57,7 +62,12 @@ macro_rules! sql {
 #[cfg(not(feature = "failpoints"))]
 macro_rules! sql {
     ($name:literal) => {
-        include_str!(concat!("../../sql/queries/", $name, ".sql"))
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/sql/queries/",
+            $name,
+            ".sql"
+        ))
     };
 }
 pub(crate) use sql;

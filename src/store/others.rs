@@ -1,6 +1,9 @@
 //! Other workflows of a contact: what a step asked for, written in the transaction of that step (I-1).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde_json::Value;
 use sqlx::{Acquire, PgConnection, Row};
@@ -298,7 +301,7 @@ pub async fn awaited(
 /// Executions that a step ends, and who asks.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    by: Execution,
+    by: Arc<Execution>,
     removal: Removal,
     now: Instant,
 }

@@ -24,10 +24,11 @@ const WORKER_PLANS: &str = "set enable_bitmapscan = off; set enable_sort = off; 
      set enable_mergejoin = off; set jit = off";
 
 /// Session guards of every connection; by SET after connecting, since poolers refuse start-up parameters.
+/// The path: a function of ours that some schema of the database also has, for nearer types, would win.
 const GUARDS: &str = "set idle_in_transaction_session_timeout = '10s'; set statement_timeout = '15s'; \
      set lock_timeout = '2s'; set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; \
      set tcp_keepalives_count = 3; set client_connection_check_interval = '5s'; \
-     set timezone = 'UTC'";
+     set timezone = 'UTC'; set search_path = pg_catalog, pg_temp";
 
 /// A lazily connecting pool; where the URL names several hosts, to the one that takes writes.
 ///

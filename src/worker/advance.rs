@@ -64,9 +64,18 @@ pub(crate) struct Left {
     pub held: HashSet<(i32, Uuid)>,
 }
 
+impl Left {
+    /// What another stage of the same transaction leaves, but for whom it could not write.
+    pub(crate) fn add(&mut self, other: &Left) {
+        self.sends |= other.sends;
+        self.events |= other.events;
+        self.ready |= other.ready;
+    }
+}
+
 impl<'a> Stage<'a> {
     /// Loads programs, pauses and the contacts' fields that these versions read: those that run by their
-    /// steps and goals, those that listen by their triggers.
+    /// steps and goals, those that listen by their triggers and, since they may begin here, by both.
     pub(crate) async fn load(
         shared: &'a Shared,
         connection: &mut PgConnection,
@@ -85,9 +94,7 @@ impl<'a> Stage<'a> {
         let standings = rules::standings(connection, &workflows).await?;
         let mut wanted = Wanted::default();
         for (version, program) in &programs.programs {
-            if running.contains(version) {
-                wanted.add(program.reads());
-            }
+            wanted.add(program.reads());
             if listening.contains(version) {
                 wanted.add(program.trigger_reads());
             }
@@ -95,9 +102,8 @@ impl<'a> Stage<'a> {
         let people: Vec<(i32, Uuid)> = people.into_iter().collect();
         let mut contacts =
             load_contacts(shared, connection, &wanted, people.iter().copied()).await?;
-        let sticky = |(version, program): (&Version, &Arc<Program>)| {
-            (program.sticky && running.contains(version)).then_some(version.0)
-        };
+        let sticky =
+            |(version, program): (&Version, &Arc<Program>)| program.sticky.then_some(version.0);
         let sticky: Vec<i32> = programs.programs.iter().filter_map(sticky).collect();
         if !sticky.is_empty() {
             for (tenant, id, workflow, step, variant) in
@@ -154,7 +160,7 @@ impl<'a> Stage<'a> {
         let known = self.at.get(&claimed.execution.id).copied();
         let now = claimed.now;
         let current = match known {
-            Some(at) => now_standing(&self.settled[at]),
+            Some(at) => Arc::new(now_standing(&self.settled[at])),
             None => claimed.execution.clone(),
         };
         if current.status.is_final() {
@@ -259,7 +265,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Takes what apps may hold, and writes the rest. The caller commits the transaction.
-    pub(crate) async fn write(mut self, connection: &mut PgConnection) -> StoreResult<Left> {
+    pub(crate) async fn write(&mut self, connection: &mut PgConnection) -> StoreResult<Left> {
         let mut held = std::mem::take(&mut self.waiting);
         for (tenant, contact) in &held {
             self.forget_contact(*tenant, *contact);
@@ -291,7 +297,8 @@ impl<'a> Stage<'a> {
             }
         }
         rooms::write(connection, &self.rooms, &self.settled).await?;
-        commit::commit(connection, self.settled).await?;
+        self.at.clear();
+        commit::commit(connection, std::mem::take(&mut self.settled)).await?;
         left.ready |= others::remove(connection, &removals).await?;
         Ok(left)
     }
@@ -312,14 +319,11 @@ async fn load_contacts(
     shared
         .learn_tenants(connection, people.iter().map(|p| p.0))
         .await?;
-    let names: Vec<(String, Uuid)> = people
+    let names: Vec<(Arc<str>, Uuid)> = people
         .iter()
         .map(|(tenant, id)| (shared.tenant_name(*tenant), *id))
         .collect();
-    let keys: Vec<(&str, Uuid)> = names
-        .iter()
-        .map(|(name, id)| (name.as_str(), *id))
-        .collect();
+    let keys: Vec<(&str, Uuid)> = names.iter().map(|(name, id)| (&**name, *id)).collect();
     let mut rows = contacts::load(connection, wanted, &keys).await?;
     Ok(people
         .into_iter()
@@ -348,7 +352,7 @@ pub(super) fn now_standing(settled: &Settled) -> Execution {
         seq: t.seq,
         due_at: t.due_at,
         state: t.state.clone(),
-        ..settled.execution.clone()
+        ..Execution::clone(&settled.execution)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The listener and the doorbell between processes. Hints only: all of it can fail and nothing is lost.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use sqlx::postgres::PgListener;
 use tokio_util::sync::CancellationToken;
@@ -89,11 +89,18 @@ pub(crate) async fn ring(shared: Shared, end: CancellationToken) {
     }
 }
 
-/// Looks at the sequence, and again 20, 50 and 200 ms after a change: the row may commit after the bump.
+/// Looks at the sequence, and again 20, 50 and 200 ms after a change: the row may commit after the bump. Not while the
+/// doorbell is armed: then nobody bumps it.
 pub(crate) async fn watch_hint(shared: Shared, end: CancellationToken) {
     let mut last = None;
     let mut pace = Pace::new("hint", HINT_GAP);
     loop {
+        if shared.bells.armed.load(Ordering::Relaxed) {
+            tokio::select! {
+                () = end.cancelled() => return,
+                () = tokio::time::sleep(HINT_GAP) => continue,
+            }
+        }
         let looked = async {
             let mut connection = shared.pool.acquire().await?;
             doorbell::hint(&mut connection).await
@@ -126,15 +133,20 @@ pub(crate) async fn arm(shared: Shared, end: CancellationToken) {
     loop {
         let armed = async {
             if shared.bells.was_busy() {
+                shared.bells.armed.store(false, Ordering::Relaxed);
                 return Ok(());
             }
             faults::at(FailPoint::DoorbellArming).await?;
             let mut connection = shared.pool.acquire().await?;
             doorbell::arm(&mut connection).await?;
+            shared.bells.armed.store(true, Ordering::Relaxed);
             faults::at(FailPoint::DoorbellArmed).await?;
             Ok(())
         };
         let round = armed.await.map(|()| super::Round::Idle);
+        if round.is_err() {
+            shared.bells.armed.store(false, Ordering::Relaxed);
+        }
         let quiet = tokio::sync::Notify::new();
         if !pace.wait(&round, &quiet, &end).await {
             return;

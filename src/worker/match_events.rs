@@ -5,13 +5,12 @@
 //! since what comes after must see that enrolment.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     time::Instant as Monotonic,
 };
 
-use chrono_tz::Tz;
 use serde_json::{Value, json};
-use sqlx::{Acquire, PgConnection};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::{
@@ -21,20 +20,16 @@ use super::{
 };
 use crate::{
     catalog::event_scope::envelope,
-    engine::{
-        matching::{self, TriggerOutcome},
-        program::Program,
-    },
+    engine::matching::{self, TriggerOutcome},
     faults::{self, FailPoint},
-    model::{execution::Instant, refusal::Refusal, transition::Input},
+    model::{refusal::Refusal, transition::Input},
     store::{
         Scope, StoreResult,
-        enroll::{self, Blocked, Candidate, RateLimit},
+        enroll::{self, Blocked, Candidate},
         error::Remedy,
         events::{self, Places, Queued},
         executions::{self, Claimed},
         programs::Version,
-        workflows::stored_span,
     },
 };
 
@@ -47,7 +42,10 @@ const MOST: i32 = 2_000;
 /// Events of one bucket a round takes.
 const PER_BUCKET: i32 = 200;
 
+mod enrol;
 mod give_up;
+
+use enrol::Wanted;
 
 type Person = (i32, Uuid);
 
@@ -70,16 +68,6 @@ struct Decided<'a> {
     refused: Vec<Blocked>,
 }
 
-/// A candidate for enrolment, and whose note it fills.
-struct Wanted {
-    person: Person,
-    candidate: Candidate,
-    event: usize,
-    note: usize,
-    /// When it begins, where its trigger puts it off.
-    begins: Option<Instant>,
-}
-
 impl Matcher {
     /// A matcher that begins to look at bucket `from`.
     #[must_use]
@@ -99,7 +87,7 @@ impl Matcher {
     /// Of the database, where trying again later is right.
     pub async fn run_once(&mut self, scope: &Scope) -> StoreResult<Round> {
         let mut connection = self.shared.pool.acquire().await?;
-        self.by_turns = self.turns.crowded && !self.by_turns;
+        self.by_turns = self.turns.due() && !self.by_turns;
         let mut done = self.attempt(&mut connection, scope, None).await;
         // Others' events must not hide ours in later buckets; once round, there are none.
         for _ in 1..LAP {
@@ -170,12 +158,10 @@ impl Matcher {
         only: Option<&Only>,
     ) -> Result<Round, (crate::store::StoreError, Vec<(i16, Person)>)> {
         let mut people = Vec::new();
-        let begun = Monotonic::now();
+        let since = Monotonic::now();
         let done = async {
-            let mut tx = connection.begin().await?;
+            let mut tx = connection.begin_with(events::BEGIN).await?;
             faults::at(FailPoint::MatchBegun).await?;
-            // An app may hold a live key behind an open enroll: then these contacts wait for the next round.
-            events::brief_locks(&mut tx).await?;
             let turn = match (only, scope) {
                 (None, Scope::Everyone { except }) if self.by_turns => {
                     self.turn(&mut tx, except).await?
@@ -199,7 +185,7 @@ impl Matcher {
             if buckets.is_empty() {
                 // Of a turn: others hold them all. By age there may be more.
                 let round = if by_turns { Round::Worked } else { Round::Idle };
-                return Ok((round, Left::default(), false));
+                return Ok((round, Left::default(), Vec::new()));
             }
             faults::at(FailPoint::MatchLocked).await?;
             let mut queue = if by_turns {
@@ -217,7 +203,7 @@ impl Matcher {
             if let (Some(How::GiveUp), Some(event)) = (only.map(|only| only.how), queue.first()) {
                 give_up::give_up(&self.shared, &mut tx, scope, event).await?;
                 tx.commit().await?;
-                return Ok((Round::Worked, Left::default(), false));
+                return Ok((Round::Worked, Left::default(), Vec::new()));
             }
             people = queue
                 .iter()
@@ -248,14 +234,15 @@ impl Matcher {
                 // Awaited: a transaction that is only dropped keeps its bucket locks until its connection is used
                 // again, and the next look, on another connection, would find nothing to do.
                 tx.rollback().await?;
-                return Ok((Round::Idle, Left::default(), false));
+                return Ok((Round::Idle, Left::default(), Vec::new()));
             }
             faults::at(FailPoint::MatchRead).await?;
-            let (handled, left, enrolled) = handle(&self.shared, &mut tx, scope, &queue).await?;
+            let (handled, left, begun) =
+                handle(&self.shared, &mut tx, scope, &queue, only.is_some()).await?;
             faults::at(FailPoint::MatchLogged).await?;
             tx.commit().await?;
             faults::at(FailPoint::MatchCommitted).await?;
-            self.turns.took(queue.len(), begun.elapsed());
+            self.turns.took(queue.len(), since.elapsed());
             let round = match handled {
                 _ if by_turns => Round::Full,
                 0 => Round::Idle,
@@ -263,15 +250,14 @@ impl Matcher {
                 _ if queue.len() >= PER_BUCKET as usize => Round::Full,
                 _ => Round::Worked,
             };
-            Ok((round, left, enrolled))
+            Ok((round, left, begun))
         }
         .await;
         match done {
-            Ok((round, left, enrolled)) => {
+            Ok((round, left, begun)) => {
                 self.shared.bells.after(&left);
-                if enrolled {
-                    self.shared.bells.run.notify_one();
-                    self.shared.bells.outside.notify_one();
+                if let Some(observer) = &self.shared.observer {
+                    observer(&begun);
                 }
                 Ok(round)
             }
@@ -309,13 +295,15 @@ fn person(event: &Queued) -> Option<Person> {
     Some((event.tenant, event.event.contact?))
 }
 
-/// Handles events under their bucket locks; returns how many, what was left to do, and whether anybody was enrolled.
+/// Handles events under their bucket locks; returns how many, what was left to do, and whose executions began.
+/// `alone`: a batch failed, and this is a part of it.
 async fn handle(
     shared: &Shared,
     connection: &mut PgConnection,
     scope: &Scope,
     queue: &[Queued],
-) -> StoreResult<(usize, Left, bool)> {
+    alone: bool,
+) -> StoreResult<(usize, Left, Vec<Uuid>)> {
     let contacts: Vec<(i16, i32, Uuid)> = queue
         .iter()
         .filter_map(|e| Some((e.bucket, e.tenant, e.event.contact?)))
@@ -382,10 +370,10 @@ async fn handle(
             refused,
         });
     }
-    let left = stage.write(connection).await?;
+    let mut left = stage.write(connection).await?;
     faults::at(FailPoint::MatchAdvanced).await?;
     wanted.retain(|w| !left.held.contains(&w.person));
-    let enrolled = enroll_all(connection, &mut decided, wanted).await?;
+    let enrolled = enrol::enroll_all(connection, &mut decided, wanted).await?;
     let refused = decided
         .iter_mut()
         .filter(|d| !person(d.event).is_some_and(|who| left.held.contains(&who)));
@@ -394,6 +382,16 @@ async fn handle(
         .collect();
     enroll::block(connection, &refused).await?;
     faults::at(FailPoint::MatchEnrolled).await?;
+    let mut begun = Vec::new();
+    if alone {
+        // An execution whose own writes are refused is failed by the run loop; its event was handled.
+        left.ready |= !enrolled.is_empty();
+    } else {
+        let (after, who) = enrol::begin(&mut stage, connection, scope, &enrolled).await?;
+        left.add(&after);
+        begun = who;
+    }
+    faults::at(FailPoint::MatchStarted).await?;
     let logged: Vec<(&Queued, Option<Value>)> = decided
         .into_iter()
         .filter(|d| !person(d.event).is_some_and(|who| left.held.contains(&who)))
@@ -406,7 +404,7 @@ async fn handle(
         .collect();
     let now = queue.first().map_or(executions::BEGINNING, |e| e.now);
     events::log(connection, &logged, now).await?;
-    Ok((logged.len(), left, enrolled))
+    Ok((logged.len(), left, begun))
 }
 
 fn advance_dependant(stage: &mut Stage<'_>, claimed: &Claimed, event: &Queued) {
@@ -464,7 +462,7 @@ fn decide(
                     person: who,
                     event: index,
                     note: notes.len(),
-                    begins: begins(&program, &decision.trigger, tz, event.now),
+                    begins: enrol::begins(&program, &decision.trigger, tz, event.now),
                     candidate: Candidate {
                         workflow: version.0,
                         contact: who.1,
@@ -478,108 +476,11 @@ fn decide(
                             .cause
                             .as_ref()
                             .map_or(0, |cause| i32::try_from(cause.depth).unwrap_or(i32::MAX)),
-                        limit: rate_limit(&program, &decision.trigger),
+                        limit: enrol::rate_limit(&program, &decision.trigger),
                     },
                 });
                 notes.push(note("matched", Value::Null));
             }
         }
     }
-}
-
-/// When an execution begins that this trigger enrols now; none: at once.
-fn begins(program: &Program, trigger: &str, tz: Tz, now: Instant) -> Option<Instant> {
-    let trigger = program.triggers.iter().find(|t| t.id == trigger)?;
-    Some(trigger.debounce?.add(now, tz))
-}
-
-fn rate_limit(program: &Program, trigger: &str) -> Option<RateLimit> {
-    let trigger = program.triggers.iter().find(|t| t.id == trigger)?;
-    let window = trigger.time_window.map(stored_span);
-    Some(RateLimit {
-        count: i32::try_from(trigger.max_per_contact?).unwrap_or(i32::MAX),
-        window,
-    })
-}
-
-/// Enrols tenant by tenant and writes the outcomes into the events' notes.
-async fn enroll_all(
-    connection: &mut PgConnection,
-    decided: &mut [Decided<'_>],
-    wanted: Vec<Wanted>,
-) -> StoreResult<bool> {
-    let mut tenants: BTreeMap<i32, Vec<Wanted>> = BTreeMap::new();
-    for one in wanted {
-        tenants.entry(one.person.0).or_default().push(one);
-    }
-    let mut any = false;
-    for (tenant, mut wanted) in tenants {
-        let now = decided[wanted[0].event].event.now;
-        if wanted.iter().any(|one| one.begins.is_some()) {
-            debounce(connection, tenant, decided, &mut wanted, now).await?;
-        }
-        if wanted.is_empty() {
-            continue;
-        }
-        let mut later = Vec::new();
-        let candidates: Vec<Candidate> = wanted.iter().map(|w| w.candidate.clone()).collect();
-        for outcome in enroll::enroll(connection, tenant, &candidates, now).await? {
-            let Some(one) = wanted.get(outcome.index) else {
-                continue;
-            };
-            any |= outcome.outcome == "enrolled";
-            if let (Some(begins), Some(id), "enrolled") =
-                (one.begins, outcome.execution, &*outcome.outcome)
-            {
-                later.push((decided[one.event].event.bucket, id, Some(begins)));
-            }
-            if let Some(note) = decided[one.event].notes.get_mut(one.note) {
-                note["outcome"] = outcome.outcome.into();
-                note["reason"] = outcome.reason.into();
-                note["execution"] = outcome.execution.map(|id| id.to_string()).into();
-                if let Some(detail) = outcome.detail {
-                    note["detail"] = detail;
-                }
-            }
-        }
-        executions::postpone(connection, &later).await?;
-    }
-    Ok(any)
-}
-
-/// What finds an execution that its trigger has put off and that has not begun goes to that one.
-async fn debounce(
-    connection: &mut PgConnection,
-    tenant: i32,
-    decided: &mut [Decided<'_>],
-    wanted: &mut Vec<Wanted>,
-    now: Instant,
-) -> StoreResult<()> {
-    let later = wanted.iter().enumerate().filter_map(|(index, one)| {
-        let candidate = &one.candidate;
-        Some(enroll::Later {
-            index,
-            bucket: decided[one.event].event.bucket,
-            contact: candidate.contact,
-            workflow: candidate.workflow,
-            key: match &candidate.key {
-                Some(key) => key.clone(),
-                None => candidate.contact.to_string(),
-            },
-            begins: one.begins?,
-            envelope: &candidate.envelope,
-        })
-    });
-    let later: Vec<enroll::Later<'_>> = later.collect();
-    let taken = enroll::debounce(connection, tenant, &later, now).await?;
-    for (index, id) in &taken {
-        let one = &wanted[*index];
-        if let Some(note) = decided[one.event].notes.get_mut(one.note) {
-            note["outcome"] = "debounced".into();
-            note["execution"] = id.to_string().into();
-        }
-    }
-    let mut index = 0..;
-    wanted.retain(|_| !index.next().is_some_and(|at| taken.contains_key(&at)));
-    Ok(())
 }

@@ -36,6 +36,7 @@ pub mod schedule;
 mod settle;
 pub mod start;
 mod turns;
+mod watermark;
 
 pub use start::{Role, Worker};
 
@@ -98,7 +99,7 @@ pub struct Shared {
     pub bells: Arc<Bells>,
     /// Told, after each commit, whose executions it advanced; for measuring.
     pub observer: Option<Observer>,
-    tenants: Arc<RwLock<HashMap<i32, String>>>,
+    tenants: Arc<RwLock<HashMap<i32, Arc<str>>>>,
 }
 
 /// Is told the contacts whose executions a commit has advanced.
@@ -125,23 +126,24 @@ pub struct Bells {
     pub outside: Notify,
     /// A loop came back with a full batch since the doorbell was armed last: nobody need ring.
     busy: AtomicBool,
+    /// This worker has armed the doorbell: whoever has work for it rings.
+    pub(crate) armed: AtomicBool,
 }
 
 impl Bells {
-    /// Wakes every loop of this process.
+    /// Wakes one loop of each kind; one that finds more than it can take wakes the next. All at once would only be
+    /// in each other's way: there is mostly one thing to do.
     pub fn all(&self) {
-        self.run.notify_waiters();
         self.run.notify_one();
-        self.matching.notify_waiters();
         self.matching.notify_one();
-        self.dispatch.notify_waiters();
         self.dispatch.notify_one();
     }
 
-    /// Remembers that there is plenty to do.
-    pub(crate) fn note(&self, round: &StoreResult<Round>) {
+    /// Remembers that there is plenty to do, and wakes another loop of the kind that `bell` wakes.
+    pub(crate) fn note(&self, round: &StoreResult<Round>, bell: &Notify) {
         if matches!(round, Ok(Round::Full)) {
             self.busy.store(true, Ordering::Relaxed);
+            bell.notify_one();
         }
     }
 
@@ -193,12 +195,12 @@ impl Shared {
 
     /// The tenant's name; empty where it has not been learnt.
     #[must_use]
-    pub fn tenant_name(&self, tenant: i32) -> String {
+    pub fn tenant_name(&self, tenant: i32) -> Arc<str> {
         let known = self
             .tenants
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.get(&tenant).cloned().unwrap_or_default()
+        known.get(&tenant).cloned().unwrap_or_else(|| "".into())
     }
 
     /// Makes sure that these tenants' names are known; names never change.
@@ -228,7 +230,7 @@ impl Shared {
             .tenants
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.extend(names);
+        known.extend(names.into_iter().map(|(id, name)| (id, name.into())));
         Ok(())
     }
 }

@@ -15,6 +15,9 @@ use crate::{
 
 /// Shortest idle poll; doubled at every idle round up to the longest.
 const SHORTEST: Duration = Duration::from_millis(50);
+/// After a round that found little: what came meanwhile has rung the bell, or can wait so long. To look again at
+/// once would take the processor from those who go on with what the round left.
+const BREATH: Duration = Duration::from_millis(5);
 /// Longest wait after an error.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -53,7 +56,7 @@ impl Pace {
             }
             Ok(Round::Worked) => {
                 self.calm();
-                return !end.is_cancelled();
+                BREATH
             }
             Ok(Round::Idle) => {
                 self.errors = 0;

@@ -13,6 +13,7 @@ use super::{
     Round, Shared,
     advance::{Left, Stage, failed, ledger_keep},
     turns::Turns,
+    watermark::Watermark,
 };
 use crate::{
     faults::{self, FailPoint},
@@ -21,7 +22,7 @@ use crate::{
         Scope, StoreError, StoreResult,
         commit::{self, Settled},
         error::Remedy,
-        executions::{self, BEGINNING, Claimed, Waiting},
+        executions::{self, Claimed, Waiting},
         rules,
     },
 };
@@ -84,8 +85,13 @@ impl Runner {
         if !full {
             let oldest = executions::claim_due(&mut tx, scope, from, limit).await?;
             full = enough(&oldest);
-            self.watermark
-                .saw(&oldest, full && self.shared.settings.max_steps > 1);
+            if self.shared.settings.max_steps > 1 {
+                let last = oldest.iter().filter_map(|c| c.execution.due_at).max();
+                self.watermark.saw(last, full);
+            } else {
+                // A commit for every step leaves rows due when they were.
+                self.watermark.rewind();
+            }
             self.turns.crowded = full;
             add(&mut claimed, oldest);
         }
@@ -138,7 +144,7 @@ impl Runner {
         from: Instant,
         limit: i32,
     ) -> StoreResult<Vec<Claimed>> {
-        let (true, Scope::Everyone { except }) = (self.turns.crowded, scope) else {
+        let (true, Scope::Everyone { except }) = (self.turns.due(), scope) else {
             return Ok(Vec::new());
         };
         let turn = self.turns.next();
@@ -172,7 +178,9 @@ impl Runner {
             for input in inputs {
                 moved |= stage.feed(claimed, input);
             }
-            if !moved && claimed.execution.due_at.is_some_and(|at| at <= claimed.now) {
+            // An answer that nobody waits for says nothing about the time: who is due meanwhile stays due.
+            let asked = inputs.iter().any(|input| matches!(input, Input::Time));
+            if !moved && asked && claimed.execution.due_at.is_some_and(|at| at <= claimed.now) {
                 // Due, and the machine has nothing to say: only its parks decide when to look again.
                 let next = claimed
                     .execution
@@ -395,48 +403,4 @@ fn add(claimed: &mut Vec<Claimed>, more: Vec<Claimed>) {
         more.into_iter()
             .filter(|c| !known.contains(&c.execution.id)),
     );
-}
-
-/// Where the next claim begins to look: dead rows under a held snapshot are not walked again.
-#[derive(Debug)]
-pub(crate) struct Watermark {
-    at: Instant,
-    since: Monotonic,
-    scope: Option<Scope>,
-}
-
-impl Default for Watermark {
-    fn default() -> Self {
-        Self {
-            at: BEGINNING,
-            since: Monotonic::now(),
-            scope: None,
-        }
-    }
-}
-
-impl Watermark {
-    /// Reset every second, and when the scope changes, so that a late commit is not missed.
-    pub(crate) fn from(&mut self, scope: &Scope) -> Instant {
-        if self.since.elapsed().as_millis() > 1_000 || self.scope.as_ref() != Some(scope) {
-            self.at = BEGINNING;
-            self.since = Monotonic::now();
-            self.scope = Some(scope.clone());
-        }
-        self.at
-    }
-
-    /// `keep`: the claim came back full, so what was before it is done with.
-    fn saw(&mut self, claimed: &[Claimed], keep: bool) {
-        let last = claimed.iter().filter_map(|c| c.execution.due_at).max();
-        self.move_to(last, keep);
-    }
-
-    pub(crate) fn move_to(&mut self, last: Option<Instant>, keep: bool) {
-        self.at = if keep {
-            last.unwrap_or(BEGINNING)
-        } else {
-            BEGINNING
-        };
-    }
 }

@@ -180,7 +180,7 @@ async fn run_loop(shared: Shared, everyone: Everyone, end: CancellationToken) {
             Ok(scope) => runner.run_once(&scope).await,
             Err(error) => Err(error),
         };
-        shared.bells.note(&round);
+        shared.bells.note(&round, &shared.bells.run);
         if !pace.wait(&round, &shared.bells.run, &end).await {
             return;
         }
@@ -195,7 +195,7 @@ async fn match_loop(shared: Shared, everyone: Everyone, end: CancellationToken, 
             Ok(scope) => matcher.run_once(&scope).await,
             Err(error) => Err(error),
         };
-        shared.bells.note(&round);
+        shared.bells.note(&round, &shared.bells.matching);
         if !pace.wait(&round, &shared.bells.matching, &end).await {
             return;
         }
@@ -210,7 +210,7 @@ async fn dispatch_loop(shared: Shared, everyone: Everyone, end: CancellationToke
             Ok(scope) => dispatcher.run_once(&scope).await,
             Err(error) => Err(error),
         };
-        shared.bells.note(&round);
+        shared.bells.note(&round, &shared.bells.dispatch);
         if !pace.wait(&round, &shared.bells.dispatch, &end).await {
             break;
         }

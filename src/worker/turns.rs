@@ -1,7 +1,7 @@
 //! Tenants take turns: while there is more to do than one round takes, each tenant's oldest come first, a few of
 //! each, so that one with a million due rows does not keep the others waiting (I-8).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Whose turn it is. As long as rounds by time come back short, nobody waits and nobody takes turns.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub(super) struct Turns {
     several: bool,
     /// What a row of the last rounds took, in seconds.
     row: f64,
+    /// When one tenant was found to have everything.
+    alone: Option<Instant>,
 }
 
 impl Turns {
@@ -25,6 +27,14 @@ impl Turns {
     const ROUND: Duration = Duration::from_millis(150);
     /// The fewest rows of such a round: below, its fixed cost shows.
     const FEWEST: f64 = 50.0;
+    /// How long after a lap that met one tenant alone nobody looks for others: they wait for this as well.
+    const ALONE: Duration = Duration::from_millis(100);
+
+    /// Whether the next round looks for tenants that wait.
+    pub(super) fn due(&self) -> bool {
+        let resting = self.alone.is_some_and(|at| at.elapsed() < Self::ALONE);
+        self.crowded && !resting
+    }
 
     /// Where the next turn begins, and how much of it is each tenant's.
     pub(super) fn next(&self) -> (Option<i32>, i32) {
@@ -38,6 +48,7 @@ impl Turns {
         if after.is_none() {
             self.several = self.seen > 1;
             self.seen = 0;
+            self.alone = (!self.several).then(Instant::now);
         }
         self.after = after;
     }

@@ -33,7 +33,7 @@ const LONG: u64 = 60;
 /// Longest the undisturbed workers may take to end what is left.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn number(variable: &str, default: u64) -> u64 {
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
 
@@ -100,7 +100,7 @@ pub(crate) async fn try_arrive(c: &mut PgConnection, count: u64) -> Result<Vec<U
 }
 
 /// What is still to be done: executions, sends, events, waiting answers.
-async fn open_work(c: &mut PgConnection) -> [i64; 4] {
+pub(crate) async fn open_work(c: &mut PgConnection) -> [i64; 4] {
     let row = sqlx::query(
         "select (select count(*) from waypost.runs), (select count(*) from waypost.sends),
                 (select count(*) from waypost.event_queue), (select count(*) from waypost.wakes)",
@@ -113,6 +113,11 @@ async fn open_work(c: &mut PgConnection) -> [i64; 4] {
 
 /// Looks until nothing is left to do.
 pub(crate) async fn until_done(c: &mut PgConnection) -> Duration {
+    until_done_within(c, PATIENCE).await
+}
+
+/// The same where there is more to do.
+pub(crate) async fn until_done_within(c: &mut PgConnection, patience: Duration) -> Duration {
     let begun = Instant::now();
     let mut look = interval(Duration::from_millis(200));
     loop {
@@ -122,8 +127,8 @@ pub(crate) async fn until_done(c: &mut PgConnection) -> Duration {
             return begun.elapsed();
         }
         assert!(
-            begun.elapsed() < PATIENCE,
-            "after {PATIENCE:?} still open (executions, sends, events, wakes): {open:?}"
+            begun.elapsed() < patience,
+            "after {patience:?} still open (executions, sends, events, wakes): {open:?}"
         );
     }
 }

@@ -65,8 +65,50 @@ pub struct Line {
     pub unknown: usize,
 }
 
-/// The sends of a database with their attempts.
+/// Effects in the database that are not there exactly once for each finished step, in words: notes of a contact against
+/// the `add_note` steps that its executions completed, tags that an execution put on against the tags that its
+/// completed `add_tag` steps name. One statement: a step's effects and its history are committed together.
+pub async fn effects(c: &mut PgConnection) -> Vec<String> {
+    sqlx::query_scalar(EFFECTS).fetch_all(c).await.unwrap()
+}
+
+const EFFECTS: &str = "
+    with executions as (
+      select r.bucket, r.id, r.tenant_id, r.contact_id, r.workflow_id, r.version from waypost.runs r
+      union all
+      select f.bucket, f.id, f.tenant_id, f.contact_id, f.workflow_id, f.version from waypost.finished f),
+    steps as (
+      select e.id, t.name as tenant, e.contact_id, lower(a.action ->> 'type') as type, a.action -> 'config' as config
+      from executions e
+      join waypost.tenants t on t.id = e.tenant_id
+      join waypost.all_bursts b on b.bucket = e.bucket and b.execution_id = e.id
+      join waypost.versions v on v.workflow_id = e.workflow_id and v.version = e.version
+      cross join lateral unnest(b.steps, b.kinds) u(step, kind)
+      cross join lateral (select v.definition -> 'actions' -> u.step as action) a
+      where u.kind = 2 and u.step >= 0),
+    events as (
+      select id, type, cause from waypost.events where cause is not null
+      union all
+      select id, type, cause from waypost.event_queue where cause is not null)
+    select format('notes of contact %s: %s, not %s', coalesce(w.contact_id, n.contact_id), coalesce(n.n, 0), coalesce(w.n, 0))
+    from (select s.tenant, s.contact_id, count(*) as n from steps s where s.type = 'add_note' group by 1, 2) w
+    full join (select n.tenant_id as tenant, n.contact_id, count(*) as n from crm.notes n group by 1, 2) n
+      on n.tenant = w.tenant and n.contact_id = w.contact_id
+    where w.n is distinct from n.n
+    union all
+    select format('tags that execution %s put on: %s, at most %s', e.execution, e.n, coalesce(w.n, 0))
+    from (select cause ->> 'execution' as execution, count(*) as n from events
+          where type = 'contact.tag.added' group by 1) e
+    left join (select s.id::text as execution,
+                      sum(case when jsonb_typeof(s.config -> 'tags') = 'array'
+                               then jsonb_array_length(s.config -> 'tags') else 1 end) as n
+               from steps s where s.type = 'add_tag' group by 1) w on w.execution = e.execution
+    where e.n > coalesce(w.n, 0)";
+
+/// The sends of a database with their attempts. Fails where an effect in the database itself is missing or doubled.
 pub async fn ended(c: &mut PgConnection) -> HashMap<String, Send> {
+    let wrong = effects(c).await;
+    assert!(wrong.is_empty(), "effects of finished steps: {wrong:#?}");
     sqlx::query(
         "select o.id::text, o.policy, o.status, o.first_attempt_at, o.attempts::int8,
                 (select count(*) from waypost.outbox_attempts a where a.outbox_id = o.id)
@@ -307,7 +349,67 @@ pub fn check_requests(provider: &FakeHttp, requests: &[Received], sends: &HashMa
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+    use serde_json::json;
+    use sqlx::Executor;
+
     use super::*;
+    use crate::support::{House, publish, start};
+
+    /// A note and two tags, by the engine; then each of them once too often, and once missing.
+    #[tokio::test]
+    async fn an_effect_that_is_missing_or_doubled_is_noticed() {
+        let house = House::new("checker_effects").await;
+        let mut c = house.connect().await;
+        let definition = json!({
+            "id": "effects", "trigger": { "type": "custom.event" },
+            "actions": [
+                { "id": "note", "type": "add_note", "onSuccess": ["tag"], "config": { "body": "told" } },
+                { "id": "tag", "type": "add_tag", "config": { "tags": ["a", "b"] } },
+            ],
+        });
+        publish(&house, &mut c, &definition.to_string()).await;
+        for email in ["ann@example.com", "bob@example.com"] {
+            let contact = house.contact(&mut c, email).await;
+            sqlx::query("select waypost.enroll('effects', $1)")
+                .bind(contact)
+                .execute(&mut c)
+                .await
+                .unwrap();
+        }
+        let later = start() + TimeDelta::minutes(1);
+        house.driver().advance_to(later).await.unwrap();
+        let counts: (i64, i64) = sqlx::query_as(
+            "select (select count(*) from crm.notes),
+                    (select count(*) from waypost.events where type = 'contact.tag.added')",
+        )
+        .fetch_one(&mut c)
+        .await
+        .unwrap();
+        assert_eq!(counts, (2, 4));
+        assert_eq!(effects(&mut c).await, [""; 0]);
+        for (plant, part) in [
+            (
+                "insert into crm.notes (contact_id, body) select contact_id, body from crm.notes limit 1",
+                "notes of contact",
+            ),
+            (
+                "delete from crm.notes where id = (select id from crm.notes limit 1)",
+                "notes of contact",
+            ),
+            (
+                "insert into waypost.events select (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid()))).*
+                   from waypost.events e where type = 'contact.tag.added' limit 1",
+                "tags that execution",
+            ),
+        ] {
+            c.execute("begin").await.unwrap();
+            c.execute(plant).await.unwrap();
+            let found = effects(&mut c).await;
+            assert!(found.len() == 1 && found[0].starts_with(part), "{plant}: {found:?}");
+            c.execute("rollback").await.unwrap();
+        }
+    }
 
     fn at(millis: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000) + Duration::from_millis(millis)

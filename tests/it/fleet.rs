@@ -1,6 +1,7 @@
 //! Worker processes of the built binary on a test's database; none outlives its test.
 
 use std::{
+    ffi::{OsStr, OsString},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -12,7 +13,12 @@ const LEASE: &str = "6";
 
 /// The binary on a database, with the settings of these tests.
 pub fn waypost(url: &str, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+    of_program(env!("CARGO_BIN_EXE_waypost").as_ref(), url, args)
+}
+
+/// The same with another binary of it.
+pub fn of_program(program: &OsStr, url: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command
         .args(args)
         .env("DATABASE_URL", url)
@@ -26,6 +32,13 @@ pub fn waypost(url: &str, args: &[&str]) -> Command {
         .env_remove("WAYPOST_TENANT")
         .env_remove("RUST_LOG");
     command
+}
+
+/// The binary that speed is measured with: the optimised one that `bin/chaos` builds, else the tests' own.
+#[cfg(feature = "failpoints")]
+pub fn optimised() -> OsString {
+    let built = std::env::var_os("WAYPOST_RELEASE_BINARY");
+    built.unwrap_or_else(|| env!("CARGO_BIN_EXE_waypost").into())
 }
 
 /// Publishes a definition for a tenant with `waypost deploy`.
@@ -53,6 +66,27 @@ impl Process {
     /// Starts `waypost worker`.
     pub fn start(url: &str) -> Process {
         Self::of(waypost(url, &["worker"]))
+    }
+
+    /// The same with the optimised binary, where there is one.
+    #[cfg(feature = "failpoints")]
+    pub fn quick(url: &str) -> Process {
+        Self::of(of_program(&optimised(), url, &["worker"]))
+    }
+
+    /// Starts a worker as it is shipped: the optimised binary, and none of the small rounds of these tests.
+    #[cfg(feature = "failpoints")]
+    pub fn as_shipped(url: &str) -> Process {
+        let mut command = of_program(&optimised(), url, &["worker"]);
+        for name in [
+            "WAYPOST_BATCH",
+            "WAYPOST_RUNNERS",
+            "WAYPOST_MATCHERS",
+            "WAYPOST_DISPATCHERS",
+        ] {
+            command.env_remove(name);
+        }
+        Self::of(command)
     }
 
     /// Starts a command of its own.
@@ -84,6 +118,15 @@ impl Process {
         self.signal("-CONT");
     }
 
+    /// Bytes of memory that it holds; none where the system has no `/proc`.
+    #[cfg(feature = "failpoints")]
+    pub fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kilobytes * 1024)
+    }
+
     fn signal(&self, which: &str) {
         let sent = Command::new("kill")
             .args([which, &self.0.id().to_string()])
@@ -92,7 +135,6 @@ impl Process {
         assert!(sent.success());
     }
 
-    #[cfg(feature = "failpoints")]
     /// Waits until it has ended by itself.
     #[cfg(feature = "failpoints")]
     pub async fn ends(&mut self) -> ExitStatus {

@@ -4,6 +4,7 @@
 mod support;
 
 mod backtest;
+mod bench;
 mod branching;
 mod cancelled;
 mod chaos;
@@ -30,11 +31,13 @@ mod outage;
 mod own_server;
 mod parity;
 mod plans;
+mod plans_crm;
 mod population;
 mod private_pg;
 mod proxy;
 mod queries;
 mod refusals;
+mod security;
 mod sql;
 mod testing;
 mod turns;

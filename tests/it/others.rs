@@ -296,10 +296,15 @@ async fn an_app_that_holds_the_key_stops_its_contact_only() {
 async fn a_worker_that_dies_before_the_commit_leaves_neither_half() {
     let mut town = Town::new("others_crash", &[parent(), child(nothing())]).await;
     town.enroll("parent").await;
-    // The history of the day cannot be written: everything up to there is undone, the child too.
+    // History cannot be written, neither apart nor with an execution that ends: everything up to there is undone, the
+    // child too.
     let mut owner = town.house.db.connect().await;
     owner
-        .execute("set role waypost_owner; set waypost.scope = '*'; alter table waypost.bursts add constraint no check (false) not valid")
+        .execute(
+            "set role waypost_owner; set waypost.scope = '*'; 
+             alter table waypost.bursts add constraint no check (false) not valid;
+             alter table waypost.finished add constraint no check (false) not valid",
+        )
         .await
         .unwrap();
     let scope = Scope::Driven {
@@ -313,7 +318,7 @@ async fn a_worker_that_dies_before_the_commit_leaves_neither_half() {
         1
     );
     owner
-        .execute("alter table waypost.bursts drop constraint no")
+        .execute("alter table waypost.bursts drop constraint no; alter table waypost.finished drop constraint no")
         .await
         .unwrap();
     for table in ["awaited", "wakes"] {

@@ -95,7 +95,7 @@ impl House {
 pub async fn path(c: &mut PgConnection, execution: Uuid) -> Vec<(String, String, DateTime<Utc>)> {
     sqlx::query(
         "select coalesce(v.steps[u.step + 1], ''), u.kind, b.at
-           from waypost.bursts b
+           from waypost.all_bursts b
            join lateral unnest(b.steps, b.kinds) with ordinality u(step, kind, o) on true
            join (select workflow_id, id, version from waypost.runs union all
                  select workflow_id, id, version from waypost.finished) e on e.id = b.execution_id

@@ -154,7 +154,7 @@ async fn events_of_the_others_are_matched_in_the_second_round() {
     let queued = left(&mut c, QUEUED, "%").await;
     let started = left(
         &mut c,
-        "select count(*) from waypost.runs r join waypost.tenants t on t.id = r.tenant_id where t.name like $1",
+        "select count(*) from waypost.finished f join waypost.tenants t on t.id = f.tenant_id where t.name like $1",
         "%",
     )
     .await;

@@ -21,7 +21,7 @@ const PLANTS: [(&str, &str); 15] = [
     (
         "started_once",
         "insert into waypost.bursts select bucket, execution_id, seq + 1000, tenant_id, workflow_id, at, '{-1}', '{1}', null
-           from waypost.bursts where seq = 0",
+           from waypost.all_bursts where seq = 0",
     ),
     ("send_asked_for", "update waypost.deliveries set seq = seq + 1"),
     (

@@ -6,7 +6,7 @@ select count(*)
   from waypost.finished f
   left join lateral (
     select b.kinds[cardinality(b.kinds)] as last
-      from waypost.bursts b
+      from waypost.all_bursts b
      where b.bucket = f.bucket and b.execution_id = f.id
      order by b.seq desc limit 1) h on true
  where ($1::int is null or f.tenant_id = $1)

@@ -6,7 +6,7 @@ select count(*)
   from (select b.execution_id, b.seq, cardinality(b.kinds) as n,
                lag(b.seq + cardinality(b.kinds)) over w as expected,
                lead(b.seq) over w is null as last
-          from waypost.bursts b
+          from waypost.all_bursts b
          where $1::int is null or b.tenant_id = $1
         window w as (partition by b.bucket, b.execution_id order by b.seq)) h
   left join waypost.runs r on h.last and r.id = h.execution_id and r.bucket = waypost.bucket_in(h.execution_id)

@@ -8,7 +8,7 @@ select count(*)
         select bucket, execution_id, seq, tenant_id from waypost.deliveries) s
   left join lateral (
     select b.kinds[s.seq - b.seq + 1] as kind
-      from waypost.bursts b
+      from waypost.all_bursts b
      where b.bucket = s.bucket and b.execution_id = s.execution_id and b.seq <= s.seq
      order by b.seq desc limit 1) h on true
  where ($1::int is null or s.tenant_id = $1) and h.kind is distinct from 5

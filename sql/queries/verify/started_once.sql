@@ -4,7 +4,7 @@
 -- index:   bursts_pk
 select count(*)
   from (select 1
-          from waypost.bursts b, unnest(b.steps, b.kinds) u(step, kind)
+          from waypost.all_bursts b, unnest(b.steps, b.kinds) u(step, kind)
          where ($1::int is null or b.tenant_id = $1) and u.kind in (1, 7)
          -- A goal's number belongs to a version: what was achieved before a move to another one counts apart.
          group by b.bucket, b.execution_id, u.kind, u.step,

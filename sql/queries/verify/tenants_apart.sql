@@ -8,6 +8,6 @@ select (select count(*) from waypost.sends s
      + (select count(*) from waypost.runs r
           join waypost.versions v on v.workflow_id = r.workflow_id and v.version = r.version
          where ($1::int is null or r.tenant_id = $1) and v.tenant_id <> r.tenant_id)
-     + (select count(*) from waypost.bursts b
+     + (select count(*) from waypost.all_bursts b
           join waypost.workflows w on w.id = b.workflow_id
          where ($1::int is null or b.tenant_id = $1) and w.tenant_id <> b.tenant_id)

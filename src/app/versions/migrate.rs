@@ -191,7 +191,7 @@ impl<'a> Mover<'a> {
                         execution,
                         transition: *transition,
                         now,
-                        tenant: self.tenant.name.clone(),
+                        tenant: self.tenant.name.as_str().into(),
                         ledger: None,
                     });
                     continue;

@@ -243,9 +243,10 @@ async fn apply(
     work.await.map_err(during(file.name))
 }
 
-/// The lock of all migrates; waits as long as it takes. Afterwards nobody is kept waiting for long.
+/// The lock of all migrates; waits as long as it takes. Afterwards nobody is kept waiting for long. What is made here
+/// means the system's own functions, whatever else the login's path holds.
 async fn lock(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
-    raw_sql("set local statement_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0")
+    raw_sql("set local statement_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local search_path = pg_catalog, pg_temp")
         .execute(&mut *tx)
         .await?;
     sqlx::query("select pg_advisory_xact_lock($1)")

@@ -1,16 +1,22 @@
 //! [`super::super::advance::Stage`] and [`crate::store::commit`] over the tables of a rehearsal: the machine is the
 //! real one, its inputs add up and its transitions are merged as there.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    database::{TENANT, bucket, instant, millis},
+    contacts,
+    database::{TENANT, bucket, instant},
+    deliveries,
     line::{Line, Result},
-    queue, runs, sends,
-    stage::{Bell, Sim},
+    runs, sends,
+    sim::Sim,
+    world::Bell,
 };
 use crate::{
     engine::{
@@ -65,7 +71,7 @@ impl Batch {
         let of = |one: &Settled| one.execution.id == claimed.execution.id;
         let known = self.settled.iter().position(of);
         let current = match known {
-            Some(at) => now_standing(&self.settled[at]),
+            Some(at) => Arc::new(now_standing(&self.settled[at])),
             None => claimed.execution.clone(),
         };
         if current.status.is_final() {
@@ -91,7 +97,7 @@ impl Batch {
                 execution: claimed.execution.clone(),
                 transition,
                 now: claimed.now,
-                tenant: String::new(),
+                tenant: "".into(),
                 ledger: None,
             }),
         }
@@ -101,7 +107,7 @@ impl Batch {
     /// Whether the CRM would refuse what this writes.
     pub(super) fn would_be_refused(&self) -> bool {
         let mut writes = self.settled.iter().flat_map(writes);
-        writes.any(|write| matches!(write, CrmWrite::AddTags(tags) if tags.iter().any(|tag| tag == queue::REFUSED)))
+        writes.any(|write| matches!(write, CrmWrite::AddTags(tags) if tags.iter().any(|tag| tag == contacts::REFUSED)))
     }
 
     fn forget_contact(&mut self, contact: Uuid) {
@@ -109,7 +115,7 @@ impl Batch {
     }
 
     /// Takes what apps may hold, and writes the rest. The caller commits.
-    pub(super) async fn write(mut self, line: &mut Line) -> Result<Left> {
+    pub(super) async fn write(&mut self, line: &mut Line) -> Result<Left> {
         let held = reserve(line, &self.settled).await?;
         held.iter()
             .for_each(|contact| self.forget_contact(*contact));
@@ -124,7 +130,7 @@ impl Batch {
                 left.events |= matches!(effect, Effect::Crm(_));
             }
         }
-        commit(line, self.settled).await?;
+        commit(line, std::mem::take(&mut self.settled)).await?;
         Ok(left)
     }
 }
@@ -162,9 +168,7 @@ async fn reserve(line: &mut Line, settled: &[Settled]) -> Result<BTreeSet<Uuid>>
         return Ok(wanted);
     }
     let got = line
-        .say("lock contacts", |db, me, _| {
-            queue::lock_contacts(db, me, &wanted)
-        })
+        .say("lock contacts", |db, me, _| contacts::lock(db, me, &wanted))
         .await?;
     Ok(wanted.difference(&got).copied().collect())
 }
@@ -183,7 +187,7 @@ pub(super) async fn commit(line: &mut Line, mut batch: Vec<Settled>) -> Result<(
             depth: ex.state.depth + 1,
         };
         line.say("write contact", |db, me, now| {
-            queue::write_contact(db, me, now, ex.contact, ex.id, (&writes, Some(&cause)))
+            contacts::write(db, me, now, ex.contact, ex.id, (&writes, Some(&cause)))
         })
         .await?;
     }
@@ -199,29 +203,19 @@ pub(super) async fn commit(line: &mut Line, mut batch: Vec<Settled>) -> Result<(
             .await?;
     }
     line.say("insert bursts", |db, me, _| {
-        let bursts = batch
-            .iter()
-            .filter(|one| !one.transition.entries.is_empty());
-        for one in bursts {
-            runs::insert_burst(
-                db,
-                me,
-                &one.execution,
-                millis(one.now),
-                &one.transition.entries,
-            )?;
-        }
-        Ok(())
+        runs::insert_bursts(db, me, &going)
     })
     .await?;
     let moot: Vec<Uuid> = batch.iter().flat_map(moot).collect();
     if !moot.is_empty() {
         line.say("lock moot sends", |db, me, _| {
-            sends::lock_moot(db, me, &moot)
+            deliveries::lock_moot(db, me, &moot)
         })
         .await?;
-        line.say("cancel sends", |db, me, _| sends::cancel(db, me, &moot))
-            .await?;
+        line.say("cancel sends", |db, me, _| {
+            deliveries::cancel(db, me, &moot)
+        })
+        .await?;
     }
     let asked: Vec<_> = batch.iter().flat_map(asked).collect();
     if !asked.is_empty() {
@@ -254,7 +248,7 @@ fn moot(one: &Settled) -> Vec<Uuid> {
 fn asked(
     one: &Settled,
 ) -> Vec<(
-    crate::model::execution::Execution,
+    Arc<crate::model::execution::Execution>,
     crate::model::transition::Send,
 )> {
     let moot = moot_seqs(one);

@@ -1,20 +1,20 @@
 //! The applications: they emit events, now and then more than once, tag contacts, hold rows, cancel and plan timers.
 //! Each goes on until the database has confirmed what it did.
 
-use std::{future::Future, pin::Pin};
-
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
+    contacts,
     database::{Millis, Person, bucket},
+    deliveries,
     line::{Line, Result},
     queue, runs, sends,
-    stage::Sim,
+    sim::Sim,
+    timers,
+    world::Job,
 };
 use crate::model::transition::{CrmWrite, Event};
-
-type Job = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A contact's id by its number.
 fn contact(number: usize) -> Uuid {
@@ -128,7 +128,7 @@ async fn tags(sim: Sim) {
             .await?;
         let writes = [CrmWrite::AddTags(vec![tag.into()])];
         line.say("tag contact", |db, me, now| {
-            queue::write_contact(db, me, now, who, Uuid::nil(), (&writes, None))
+            contacts::write(db, me, now, who, Uuid::nil(), (&writes, None))
         })
         .await?;
         sim.sleep(hold).await;
@@ -158,11 +158,13 @@ async fn cancels(sim: Sim) {
                     })
                     .await?;
                 line.say("lock moot sends", |db, me, _| {
-                    sends::lock_moot(db, me, &moot)
+                    deliveries::lock_moot(db, me, &moot)
                 })
                 .await?;
-                line.say("cancel sends", |db, me, _| sends::cancel(db, me, &moot))
-                    .await?;
+                line.say("cancel sends", |db, me, _| {
+                    deliveries::cancel(db, me, &moot)
+                })
+                .await?;
             }
             line.commit("cancel").await
         })
@@ -179,7 +181,7 @@ async fn plans(sim: Sim, number: usize) {
     for _ in 0..2 {
         for_sure(&sim, async |line: &mut Line| {
             line.say("plan timer", |db, me, _| {
-                queue::plan(db, me, who, &occurrence, due)
+                timers::plan(db, me, who, &occurrence, due)
             })
             .await
         })

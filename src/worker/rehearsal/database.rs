@@ -3,6 +3,8 @@
 //! What the statements do to them stands beside, a room for each family: [`super::runs`], [`super::queue`],
 //! [`super::sends`].
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use uuid::Uuid;
 
@@ -41,9 +43,11 @@ pub(super) fn bucket(contact: Uuid) -> i16 {
 /// A row of `finished`.
 #[derive(Debug, Clone)]
 pub(super) struct Finished {
-    pub(super) execution: Execution,
+    pub(super) execution: Arc<Execution>,
     pub(super) status: Status,
     pub(super) seq: i32,
+    /// Its last burst, if anything happened in it that history keeps, rides in its row.
+    pub(super) burst: Option<Burst>,
 }
 
 /// A row of `bursts`.
@@ -118,7 +122,7 @@ pub(super) struct Person {
 /// Every table.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Database {
-    pub(super) runs: Table<Uuid, Execution>,
+    pub(super) runs: Table<Uuid, Arc<Execution>>,
     pub(super) finished: Table<Uuid, Finished>,
     pub(super) bursts: Table<(Uuid, i32, u64), Burst>,
     pub(super) wakes: Table<(Uuid, i16, i32), Input>,

@@ -2,7 +2,7 @@
 
 use super::{
     database::{Database, Millis},
-    stage::Sim,
+    sim::Sim,
     table::{Said, Session, Stop},
 };
 use crate::faults::{Plant, planted};

@@ -11,7 +11,7 @@ use super::{
     queue,
     runner::{goes_on, refused},
     runs,
-    stage::{Bell, Sim},
+    sim::Sim,
 };
 use crate::{
     engine::matching::{self, TriggerOutcome},
@@ -137,13 +137,9 @@ impl Matcher {
             }
         }
         people.extend(events.iter().filter_map(|one| one.event.contact));
-        let (handled, left, enrolled) = self.handle(line, &events).await?;
+        let (handled, left) = self.handle(line, &events, only.is_some()).await?;
         line.commit("match").await?;
         ring_after(&self.sim, &left);
-        if enrolled {
-            self.sim.ring(Bell::Run);
-            self.sim.ring_outside();
-        }
         Ok(match handled {
             0 => Round::Idle,
             n if n < events.len() || events.len() >= each => Round::Full,
@@ -151,8 +147,14 @@ impl Matcher {
         })
     }
 
-    /// Handles events under their bucket locks: how many, what is left to do, and whether anybody was enrolled.
-    async fn handle(&mut self, line: &mut Line, events: &[Queued]) -> Result<(usize, Left, bool)> {
+    /// Handles events under their bucket locks: how many, and what is left to do. `alone`: a batch failed, and this
+    /// is a part of it.
+    async fn handle(
+        &mut self,
+        line: &mut Line,
+        events: &[Queued],
+        alone: bool,
+    ) -> Result<(usize, Left)> {
         let contacts: BTreeSet<Uuid> = events.iter().filter_map(|one| one.event.contact).collect();
         let (claimed, busy) = claim_of_contacts(line, &contacts).await?;
         let mut batch = Batch::load(&self.sim, line, contacts).await?;
@@ -173,22 +175,24 @@ impl Matcher {
             wanted.extend(new);
             decided.push(one.clone());
         }
-        let left = batch.write(line).await?;
-        let held = |who: Uuid| left.held.contains(&(TENANT, who));
+        let mut left = batch.write(line).await?;
+        let held = left.held.clone();
+        let held = |who: Uuid| held.contains(&(TENANT, who));
         wanted.retain(|one| !held(one.contact));
-        let mut enrolled = false;
+        let mut enrolled = Vec::new();
         if !wanted.is_empty() {
-            let say = line.say("enroll", |db, me, _| {
-                wanted
-                    .iter()
-                    .try_fold(false, |any, ex| Ok(any | runs::enroll(db, me, ex)?))
-            });
+            let say = line.say("enroll", |db, me, _| runs::enroll(db, me, &wanted));
             enrolled = say.await?;
+        }
+        if alone {
+            left.ready |= !enrolled.is_empty();
+        } else {
+            left.add(&begin(&mut batch, line, &enrolled).await?);
         }
         decided.retain(|one| !held(one.event.contact.unwrap_or_default()));
         line.say("log events", |db, me, _| queue::log(db, me, &decided))
             .await?;
-        Ok((decided.len(), left, enrolled))
+        Ok((decided.len(), left))
     }
 
     /// The executions that this event begins.
@@ -247,6 +251,25 @@ impl Matcher {
         feed_event(&self.sim, &mut batch, claimed, one);
         Ok(batch.would_be_refused())
     }
+}
+
+/// [`super::super::match_events::enrol`]: the first burst of who was enrolled, in the same transaction. Whose contact
+/// is held stays due, and a runner begins it.
+async fn begin(batch: &mut Batch, line: &mut Line, enrolled: &[Uuid]) -> Result<Left> {
+    if enrolled.is_empty() {
+        return Ok(Left::default());
+    }
+    let claimed = line
+        .say("claim enrolled", |db, me, now| {
+            runs::claim_ids(db, me, now, enrolled)
+        })
+        .await?;
+    for one in &claimed {
+        batch.feed(one, &Input::Time);
+    }
+    let mut left = batch.write(line).await?;
+    left.ready |= !left.held.is_empty() || claimed.len() < enrolled.len();
+    Ok(left)
 }
 
 fn feed_event(sim: &Sim, batch: &mut Batch, claimed: &Claimed, one: &Queued) {

@@ -13,9 +13,14 @@
 
 mod advance;
 mod apps;
+mod contacts;
 mod database;
+mod deliveries;
 mod dice;
 mod dispatcher;
+mod fate;
+mod finish;
+mod history;
 mod line;
 mod matcher;
 mod plan;
@@ -25,10 +30,16 @@ mod rules;
 mod runner;
 mod runs;
 mod sends;
+mod shrink;
+mod sim;
 mod stage;
 mod table;
 mod tests;
+mod timers;
+mod wakes;
+mod watermark;
 mod worker;
+mod world;
 
 /// A rule and what broke it.
 type Broken = (&'static str, String);

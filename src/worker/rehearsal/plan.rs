@@ -27,6 +27,30 @@ impl Bounds {
         others: 2,
         faults: 12,
     };
+
+    /// A little less of one thing each.
+    pub(super) fn smaller(self) -> impl Iterator<Item = Bounds> {
+        let less = [
+            Bounds {
+                workers: self.workers - 1,
+                ..self
+            },
+            Bounds {
+                starts: self.starts - 1,
+                ..self
+            },
+            Bounds {
+                others: self.others.saturating_sub(1),
+                ..self
+            },
+            Bounds {
+                faults: self.faults.saturating_sub(2),
+                ..self
+            },
+        ];
+        less.into_iter()
+            .filter(move |less| *less != self && less.workers > 0 && less.starts > 0)
+    }
 }
 
 /// One schedule.
@@ -228,14 +252,14 @@ fn actions(shape: usize, policy: &str) -> Value {
         ]),
         6 => json!([
             await_event("await-form", "form.submitted", &["tag"]),
-            tag("tag", super::queue::REFUSED, &["note"]),
+            tag("tag", super::contacts::REFUSED, &["note"]),
             note("note", &[])
         ]),
         _ => json!([
             note("note", &["tag"]),
             delay("tag", "2 seconds", &["first"]),
             send("first", &["refused"]),
-            tag("refused", super::queue::REFUSED, &[])
+            tag("refused", super::contacts::REFUSED, &[])
         ]),
     }
 }

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{
     database::Millis,
-    stage::{HOUR, Sim, World},
+    sim::Sim,
+    world::{HOUR, World},
 };
 use crate::{
     connect::{Found, Reply, Verdict},

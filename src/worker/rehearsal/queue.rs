@@ -1,5 +1,5 @@
-//! The statements over `event_queue`, `events`, `buckets`, `timers`, and the CRM's contacts; each names the file of
-//! `sql/queries/` (or the function) it stands for.
+//! The statements over `event_queue`, `events` and `buckets`; each names the file of `sql/queries/` (or the function) it
+//! stands for.
 
 use std::collections::BTreeSet;
 
@@ -7,16 +7,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    database::{Database, Millis, Person, Queued, Timer, bucket, instant},
-    table::{Said, Session, Stop},
+    database::{Database, Millis, Queued, bucket, instant},
+    table::{Said, Session},
 };
-use crate::{
-    faults::{Plant, planted},
-    model::transition::{Cause, CrmWrite, Event},
-};
-
-/// The tag that the CRM's own constraint refuses.
-pub(super) const REFUSED: &str = "refused";
+use crate::model::transition::Event;
 
 /// An event of a contact.
 pub(super) fn event(kind: &str, contact: Uuid, name: &str, now: Millis) -> Event {
@@ -102,92 +96,5 @@ pub(super) fn log(db: &mut Database, me: Session, events: &[Queued]) -> Said<()>
                 .insert(me, (row.recorded, row.event.id), row.clone())?;
         }
     }
-    Ok(())
-}
-
-/// A timer is planned, also when it has fired before: whoever publishes again does not know.
-pub(super) fn plan(
-    db: &mut Database,
-    me: Session,
-    contact: Uuid,
-    occurrence: &str,
-    due: Millis,
-) -> Said<()> {
-    let id = db.draw_id();
-    let timer = Timer { id, contact, due };
-    db.timers
-        .insert(me, (contact, occurrence.to_owned()), timer)
-        .map(drop)
-}
-
-/// `fire_timers`: each occurrence once. Returns how many were taken.
-pub(super) fn fire(db: &mut Database, me: Session, now: Millis, limit: usize) -> Said<usize> {
-    let due = db.timers.all(me).filter(|(_, timer)| timer.due <= now);
-    let due: Vec<_> = due
-        .map(|(key, timer)| (key.clone(), timer.clone()))
-        .take(limit)
-        .collect();
-    let mut taken = 0;
-    for (key, timer) in due {
-        if !db.timers.take(me, &key) {
-            continue;
-        }
-        taken += 1;
-        db.timers.delete(me, &key);
-        let fresh = db.occurrences.insert(me, key.clone(), timer.id)?;
-        if fresh || planted(Plant::TimerWithoutUnique) {
-            let mut event = event("custom.event", timer.contact, "timed", now);
-            event.data["occurrence"] = json!(key.1);
-            record(db, me, now, event)?;
-        }
-    }
-    Ok(taken)
-}
-
-/// `lock_contacts`: those that nobody else holds.
-pub(super) fn lock_contacts(
-    db: &mut Database,
-    me: Session,
-    contacts: &BTreeSet<Uuid>,
-) -> Said<BTreeSet<Uuid>> {
-    let mut got = contacts.clone();
-    got.retain(|contact| db.contacts.take(me, contact));
-    Ok(got)
-}
-
-/// The CRM's row changes, and its triggers record what happened, in the writer's transaction.
-pub(super) fn write_contact(
-    db: &mut Database,
-    me: Session,
-    now: Millis,
-    contact: Uuid,
-    by: Uuid,
-    (writes, cause): (&[CrmWrite], Option<&Cause>),
-) -> Said<()> {
-    let mut person: Person = db.contacts.get(me, &contact).cloned().unwrap_or_default();
-    for write in writes {
-        match write {
-            CrmWrite::AddTags(tags) if tags.iter().any(|tag| tag == REFUSED) => {
-                return Err(Stop::Refused);
-            }
-            CrmWrite::AddTags(tags) => {
-                for tag in tags
-                    .iter()
-                    .filter(|tag| !person.tags.contains(tag))
-                    .cloned()
-                    .collect::<Vec<_>>()
-                {
-                    let mut event = event("contact.tag.added", contact, &tag, now);
-                    event.cause = cause.cloned();
-                    record(db, me, now, event)?;
-                    person.tags.push(tag);
-                }
-            }
-            CrmWrite::AddNote { .. } => person.notes.push(by),
-            CrmWrite::RemoveTags(tags) => person.tags.retain(|tag| !tags.contains(tag)),
-            CrmWrite::SetFields(_) => {}
-        }
-    }
-    db.contacts.put(me, &contact, person);
     Ok(())
 }

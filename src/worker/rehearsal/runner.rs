@@ -8,8 +8,10 @@ use super::{
     advance::{Batch, commit, ring_after},
     database::{Millis, TENANT, millis},
     line::{Failure, Line, Result},
-    runs::{self, Wake},
-    stage::Sim,
+    runs,
+    sim::Sim,
+    wakes::{self, Wake},
+    watermark::Watermark,
 };
 use crate::{
     model::transition::Input,
@@ -29,29 +31,6 @@ pub(super) struct Runner {
     watermark: Watermark,
 }
 
-/// [`super::super::run::Watermark`], on virtual time.
-#[derive(Default)]
-pub(super) struct Watermark {
-    at: Millis,
-    since: Millis,
-}
-
-impl Watermark {
-    pub(super) fn from(&mut self, now: Millis) -> Millis {
-        if now - self.since > 1_000 {
-            *self = Self {
-                at: Millis::MIN,
-                since: now,
-            };
-        }
-        self.at
-    }
-
-    pub(super) fn move_to(&mut self, last: Option<Millis>, keep: bool) {
-        self.at = last.filter(|_| keep).unwrap_or(Millis::MIN);
-    }
-}
-
 impl Runner {
     pub(super) fn new(sim: &Sim) -> Self {
         Self {
@@ -66,9 +45,7 @@ impl Runner {
         if due == Round::Full {
             return Ok(due);
         }
-        let looked = line.say("look at wakes", |db, me, _| {
-            runs::claim_wakes(db, me, None, 1)
-        });
+        let looked = line.say("look at wakes", |db, me, _| wakes::claim(db, me, None, 1));
         let woken = match looked.await?.is_empty() {
             true => Round::Idle,
             false => self.wakes(&mut line).await?,
@@ -80,7 +57,7 @@ impl Runner {
         let (limit, max_steps) = self
             .sim
             .with(|world| (world.plan.batch, world.plan.max_steps));
-        let from = self.watermark.from(self.sim.now());
+        let from = self.watermark.from(&self.sim);
         line.begin();
         let claimed = line
             .say("claim due", |db, me, now| {
@@ -89,8 +66,11 @@ impl Runner {
             .await?;
         let full = claimed.len() >= limit;
         let last = claimed.iter().filter_map(|c| c.execution.due_at).max();
-        self.watermark
-            .move_to(last.map(millis), full && max_steps > 1);
+        if max_steps > 1 {
+            self.watermark.saw(last.map(millis), full);
+        } else {
+            self.watermark.rewind();
+        }
         if claimed.is_empty() {
             line.rollback();
             return Ok(Round::Idle);
@@ -126,7 +106,8 @@ impl Runner {
                 moved |= batch.feed(claimed, input);
             }
             let ex = &claimed.execution;
-            if !moved && ex.due_at.is_some_and(|at| at <= claimed.now) {
+            let asked = inputs.iter().any(|input| matches!(input, Input::Time));
+            if !moved && asked && ex.due_at.is_some_and(|at| at <= claimed.now) {
                 let parks = ex.state.branches.iter().filter_map(|b| b.park.as_ref());
                 let next = parks
                     .filter_map(|p| p.until.or(p.limit))
@@ -154,9 +135,7 @@ impl Runner {
         let limit = self.sim.with(|world| world.plan.batch);
         line.begin();
         let waiting = line
-            .say("claim wakes", |db, me, _| {
-                runs::claim_wakes(db, me, None, limit)
-            })
+            .say("claim wakes", |db, me, _| wakes::claim(db, me, None, limit))
             .await?;
         let mut ids: Vec<Uuid> = waiting.iter().map(|wake| wake.0.0).collect();
         match self.wake(line, waiting).await {
@@ -174,7 +153,7 @@ impl Runner {
             line.begin();
             let waiting = line
                 .say("claim wakes of one", |db, me, _| {
-                    runs::claim_wakes(db, me, Some(*id), usize::MAX)
+                    wakes::claim(db, me, Some(*id), usize::MAX)
                 })
                 .await?;
             match self.wake(line, waiting).await {
@@ -222,10 +201,8 @@ impl Runner {
                 consumed.extend(wakes);
             }
         }
-        line.say("delete wakes", |db, me, _| {
-            runs::delete_wakes(db, me, &consumed)
-        })
-        .await?;
+        line.say("delete wakes", |db, me, _| wakes::delete(db, me, &consumed))
+            .await?;
         line.commit("wakes").await?;
         ring_after(&self.sim, &left);
         Ok(if consumed.is_empty() {
@@ -283,7 +260,7 @@ impl Runner {
 /// An execution whose writes were refused.
 pub(super) fn refused(claimed: &Claimed) -> Settled {
     Settled {
-        tenant: String::new(),
+        tenant: "".into(),
         transition: failed(
             &claimed.execution,
             "sqlstate_23514",

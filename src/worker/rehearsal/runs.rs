@@ -1,23 +1,24 @@
-//! The statements over `runs`, `finished`, `bursts` and `wakes`; each names the file of `sql/queries/` it stands for.
+//! The statements over `runs`, `finished` and `bursts`; each names the file of `sql/queries/` it stands for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use uuid::Uuid;
 
 use super::{
     database::{Burst, Database, Finished, Millis, TENANT, instant, millis},
     table::{Said, Session, Stop},
+    wakes,
 };
 use crate::{
     faults::{Plant, planted},
     model::{
         execution::{Execution, Status},
-        transition::{Entry, EntryKind, Input},
+        transition::{Entry, EntryKind},
     },
     store::{commit::Settled, executions::Claimed},
 };
 
-fn claimed(execution: Execution, now: Millis) -> Claimed {
+fn claimed(execution: Arc<Execution>, now: Millis) -> Claimed {
     Claimed {
         execution,
         now: instant(now),
@@ -121,7 +122,7 @@ pub(super) fn postpone(
 ) -> Said<()> {
     for (id, due) in rows {
         if let Some(mut ex) = db.runs.get(me, id).cloned() {
-            ex.due_at = due.map(instant);
+            Arc::make_mut(&mut ex).due_at = due.map(instant);
             db.runs.put(me, id, ex);
         }
     }
@@ -137,9 +138,9 @@ pub(super) fn update(db: &mut Database, me: Session, going: &[&Settled]) -> Said
             seq: t.seq,
             due_at: t.due_at,
             state: t.state.clone(),
-            ..one.execution.clone()
+            ..(*one.execution).clone()
         };
-        db.runs.put(me, &one.execution.id, next);
+        db.runs.put(me, &one.execution.id, Arc::new(next));
     }
     Ok(())
 }
@@ -152,87 +153,52 @@ pub(super) fn finish(db: &mut Database, me: Session, ended: &[&Settled]) -> Said
             execution: one.execution.clone(),
             status: one.transition.status,
             seq: one.transition.seq,
+            burst: burst(one),
         };
         db.finished.insert(me, one.execution.id, row)?;
     }
     Ok(())
 }
 
+/// None: nothing happened that history keeps.
+fn burst(one: &Settled) -> Option<Burst> {
+    let entries = one.transition.entries.clone();
+    let at = millis(one.now);
+    (!entries.is_empty()).then_some(Burst { at, entries })
+}
+
 /// `insert_bursts`. The time is part of the key: the sequence is kept by the row lock, not by this table.
-pub(super) fn insert_burst(
-    db: &mut Database,
-    me: Session,
-    ex: &Execution,
-    at: Millis,
-    entries: &[Entry],
-) -> Said<()> {
-    let number = db.draw();
-    let burst = Burst {
-        at,
-        entries: entries.to_vec(),
-    };
-    db.bursts.insert(me, (ex.id, ex.seq, number), burst)?;
+pub(super) fn insert_bursts(db: &mut Database, me: Session, going: &[&Settled]) -> Said<()> {
+    for one in going {
+        if let Some(burst) = burst(one) {
+            let key = (one.execution.id, one.execution.seq, db.draw());
+            db.bursts.insert(me, key, burst)?;
+        }
+    }
     Ok(())
 }
 
-/// A row of `wakes`.
-pub(super) type Wake = ((Uuid, i16, i32), Input);
-
-/// `claim_wakes`, and `claim_wakes_of` where one is named.
-pub(super) fn claim_wakes(
-    db: &mut Database,
-    me: Session,
-    of: Option<Uuid>,
-    limit: usize,
-) -> Said<Vec<Wake>> {
-    let rows = db.wakes.all(me);
-    let keys = rows
-        .map(|(key, _)| *key)
-        .filter(|key| of.is_none_or(|id| key.0 == id));
-    let mut got = Vec::new();
-    for key in keys.collect::<Vec<_>>() {
-        if got.len() == limit {
-            break;
+/// `enroll_batch`: the live key is unique (`runs_live_uq`). Returns who is new.
+pub(super) fn enroll(db: &mut Database, me: Session, wanted: &[Execution]) -> Said<Vec<Uuid>> {
+    let mut new = Vec::new();
+    for ex in wanted {
+        let same = |other: &Arc<Execution>| {
+            (other.contact, other.workflow, &other.key) == (ex.contact, ex.workflow, &ex.key)
+        };
+        if db.runs.all(me).any(|(_, other)| same(other)) {
+            continue;
         }
-        if db.wakes.take(me, &key) {
-            got.extend(db.wakes.get(me, &key).map(|input| (key, input.clone())));
+        let mut busy = db.runs.others(me);
+        if busy.any(|row| row.0.is_some_and(same) || row.1.is_some_and(same)) {
+            return Err(Stop::Wait);
+        }
+        drop(busy);
+        debug_assert_eq!(ex.tenant, TENANT);
+        if db.runs.insert(me, ex.id, Arc::new(ex.clone()))? {
+            new.push(ex.id);
         }
     }
-    Ok(got)
-}
-
-/// `insert_wakes`.
-pub(super) fn insert_wake(
-    db: &mut Database,
-    me: Session,
-    key: (Uuid, i16, i32),
-    input: &Input,
-) -> Said<()> {
-    db.wakes.insert(me, key, input.clone()).map(drop)
-}
-
-/// `delete_wakes`.
-pub(super) fn delete_wakes(db: &mut Database, me: Session, wakes: &[Wake]) -> Said<()> {
-    wakes.iter().for_each(|(key, _)| db.wakes.delete(me, key));
-    Ok(())
-}
-
-/// `enroll_batch`, of one candidate: the live key is unique (`runs_live_uq`). True: a new execution.
-pub(super) fn enroll(db: &mut Database, me: Session, ex: &Execution) -> Said<bool> {
-    let same = |other: &Execution| {
-        (other.contact, other.workflow, &other.key) == (ex.contact, ex.workflow, &ex.key)
-    };
-    if db.runs.all(me).any(|(_, other)| same(other)) {
-        return Ok(false);
-    }
-    let busy = |row: (Option<&Execution>, Option<&Execution>)| {
-        row.0.is_some_and(same) || row.1.is_some_and(same)
-    };
-    if db.runs.others(me).any(busy) {
-        return Err(Stop::Wait);
-    }
-    debug_assert_eq!(ex.tenant, TENANT);
-    db.runs.insert(me, ex.id, ex.clone())
+    Ok(new)
 }
 
 /// `cancel_executions`, the first half: the execution ends, wherever it stands. Waits for who holds it.
@@ -248,7 +214,12 @@ pub(super) fn cancel(db: &mut Database, me: Session, now: Millis, id: Uuid) -> S
         kind: EntryKind::ExecutionCancelled,
         result: serde_json::Value::Null,
     };
-    insert_burst(db, me, &execution, now, &[entry])?;
+    let number = db.draw();
+    let burst = Burst {
+        at: now,
+        entries: vec![entry],
+    };
+    db.bursts.insert(me, (id, execution.seq, number), burst)?;
     db.runs.delete(me, &id);
     let seq = execution.seq + 1;
     let status = Status::Cancelled;
@@ -256,18 +227,9 @@ pub(super) fn cancel(db: &mut Database, me: Session, now: Millis, id: Uuid) -> S
         execution,
         status,
         seq,
+        burst: None,
     };
     db.finished.insert(me, id, row)?;
-    let wakes: Vec<_> = db
-        .wakes
-        .all(me)
-        .map(|row| *row.0)
-        .filter(|key| key.0 == id)
-        .collect();
-    for key in wakes {
-        if db.wakes.wait_for(me, &key)? {
-            db.wakes.delete(me, &key);
-        }
-    }
+    wakes::delete_of(db, me, id)?;
     Ok(true)
 }

@@ -87,6 +87,12 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         self.rows.get(key)?.stands.as_ref()
     }
 
+    /// Number of the commit that wrote the row.
+    pub(super) fn serial(&self, key: &K) -> Option<u64> {
+        let row = self.rows.get(key)?;
+        row.stands.as_ref().map(|_| row.serial)
+    }
+
     /// Rows that others are writing or have locked, with what stood and what is to stand.
     pub(super) fn others(&self, me: Session) -> impl Iterator<Item = (Option<&V>, Option<&V>)> {
         let busy = move |row: &&Row<V>| !row.free_for(me);

@@ -1,17 +1,18 @@
 //! The loops of one process: [`super::super::start`], [`super::super::janitor`] and [`super::super::schedule`].
 
-use std::{future::Future, pin::Pin};
-
 use super::{
     advance::ring_after,
     database::{Millis, instant, millis},
-    dispatcher::{self, Dispatcher},
+    deliveries,
+    dispatcher::Dispatcher,
+    finish,
     line::{Line, Result},
     matcher::Matcher,
-    queue,
     runner::Runner,
     sends,
-    stage::{Bell, Sim},
+    sim::Sim,
+    timers,
+    world::{Bell, Job},
 };
 use crate::{
     connect::{Reply, Verdict},
@@ -24,8 +25,6 @@ use crate::{
 
 /// Longest idle poll.
 const POLL: Millis = 1_000;
-
-type Job = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Every loop of a worker that starts now.
 pub(super) fn loops(sim: &Sim, process: usize) -> Vec<Job> {
@@ -96,7 +95,7 @@ async fn schedule_loop(sim: Sim) {
 async fn fire(sim: &Sim) -> Result<Round> {
     let mut line = Line::new(sim);
     let taken = line
-        .say("fire timers", |db, me, now| queue::fire(db, me, now, 10))
+        .say("fire timers", |db, me, now| timers::fire(db, me, now, 10))
         .await?;
     if taken == 0 {
         return Ok(Round::Idle);
@@ -137,7 +136,7 @@ async fn reaped(sim: &Sim, apart: bool) -> Result<Round> {
     for (claim, passed) in &expired {
         match settle_expired(claim, *passed, instant(now)) {
             Settlement::End(how) => ended.push((claim, how)),
-            Settlement::Again { after, uncounted } => again.push(sends::Back {
+            Settlement::Again { after, uncounted } => again.push(deliveries::Back {
                 claim,
                 due: millis(later(instant(now), after)),
                 verdict: "reaped",
@@ -147,26 +146,26 @@ async fn reaped(sim: &Sim, apart: bool) -> Result<Round> {
         }
     }
     if !again.is_empty() {
-        line.say("T4 retry", |db, me, _| sends::retry(db, me, &again))
+        line.say("T4 retry", |db, me, _| deliveries::retry(db, me, &again))
             .await?;
     }
-    let ends = ended.iter().map(|(claim, ended)| sends::End {
+    let ends = ended.iter().map(|(claim, ended)| deliveries::End {
         claim,
         ended: *ended,
         answered: false,
     });
     let ends: Vec<_> = ends.collect();
     if !ends.is_empty() {
-        line.say("T4 finish", |db, me, _| sends::finish(db, me, &ends))
+        line.say("T4 finish", |db, me, _| deliveries::finish(db, me, &ends))
             .await?;
     }
     let told: Vec<_> = ended
         .iter()
-        .map(|(claim, how)| (*claim, dispatcher::told(claim, *how, &reply)))
+        .map(|(claim, how)| (*claim, finish::told(claim, *how, &reply)))
         .collect();
     let left = match apart {
-        true => dispatcher::answer_apart(&mut line, &told).await?,
-        false => dispatcher::answer(sim, &mut line, &told).await?,
+        true => finish::answer_apart(&mut line, &told).await?,
+        false => finish::answer(sim, &mut line, &told).await?,
     };
     line.commit("T4").await?;
     ring_after(sim, &left);

@@ -160,7 +160,7 @@ async fn f12_clocks_that_are_wrong_or_jump_make_nothing_early() {
     // The first burst ends with the wait, the second begins with its end: by the clock that it was promised by.
     let early: Vec<f64> = sqlx::query_scalar(
         "select extract(epoch from at - before)::float8 - 3
-           from (select b.at, lag(b.at) over w as before, row_number() over w as nth from waypost.bursts b
+           from (select b.at, lag(b.at) over w as before, row_number() over w as nth from waypost.all_bursts b
                  window w as (partition by b.execution_id order by b.seq)) b
           where nth = 2 order by 1 limit $1",
     )

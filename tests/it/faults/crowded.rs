@@ -1,6 +1,6 @@
 //! F19: a tenant with a mountain of due rows of every kind beside many small ones; what the small ones begin starts at once.
 
-use std::{collections::HashMap, process::Command, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -12,7 +12,7 @@ use super::stage::Stage;
 use crate::{
     chaos::count,
     figure::quantile,
-    fleet::{Process, deploy, waypost},
+    fleet::{Process, deploy},
 };
 
 const FIGURE: Figure = Figure {
@@ -20,20 +20,6 @@ const FIGURE: Figure = Figure {
     fault: "tenant with 1 M due rows beside 1,000 small ones",
     wanted: "small ones' p99 start at most 1 s",
 };
-
-/// A worker as it is shipped, not with the small rounds of the other tests.
-fn as_shipped(url: &str) -> Process {
-    let mut command: Command = waypost(url, &["worker"]);
-    for name in [
-        "WAYPOST_BATCH",
-        "WAYPOST_RUNNERS",
-        "WAYPOST_MATCHERS",
-        "WAYPOST_DISPATCHERS",
-    ] {
-        command.env_remove(name);
-    }
-    Process::of(command)
-}
 
 /// Half of the mountain is due executions, the other half events, and timers that become events.
 async fn heap(app: &mut PgConnection, c: &mut PgConnection, rows: i64) {
@@ -146,7 +132,7 @@ async fn f19_small_tenants_start_at_once_beside_a_mountain() {
     }
     small_ones(&mut app, tenants).await;
     heap(&mut app, &mut stage.c, rows).await;
-    let _worker = as_shipped(&stage.db.url());
+    let _worker = Process::as_shipped(&stage.db.url());
     let mountain =
         "select count(*) from waypost.runs r join waypost.tenants t on t.id = r.tenant_id
                      where t.name = 'big'";
@@ -213,7 +199,7 @@ async fn f19_small_tenants_start_at_once_beside_a_mountain() {
                 round(avg(extract(epoch from e.matched_at - e.recorded_at)), 2),
                 round(avg(extract(epoch from b.at - e.matched_at)), 2))
            from waypost.finished f join waypost.tenants t on t.id = f.tenant_id and t.name like 's%'
-           join waypost.bursts b on b.execution_id = f.id
+           join waypost.all_bursts b on b.execution_id = f.id
            left join waypost.events e on e.contact_id = f.contact_id and e.type = 'custom.event'",
     )
     .fetch_one(&mut stage.c)

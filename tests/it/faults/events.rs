@@ -178,7 +178,7 @@ async fn f10_an_event_comes_as_the_wait_for_it_begins() {
             "select extract(epoch from e.recorded_at - b.at)::float8 * 1000, x.status = 'completed'
                from waypost.executions x
                join waypost.event_log e on e.contact_id = x.contact_id and e.type = 'order.shipped'
-               join (select execution_id, min(at) as at from waypost.bursts group by 1) b on b.execution_id = x.id
+               join (select execution_id, min(at) as at from waypost.all_bursts group by 1) b on b.execution_id = x.id
               where x.contact_id = any ($1)",
         )
         .bind(&contacts)

@@ -68,7 +68,7 @@ impl Mill {
                     let victim = &mut self.fleet[victim];
                     assert!(victim.runs(), "a worker ended by itself");
                     victim.kill();
-                    *victim = Process::start(&url);
+                    *victim = Process::quick(&url);
                     self.kills += 1;
                     death = gap(at.max(Instant::now() - Duration::from_millis(200)));
                 }
@@ -97,7 +97,7 @@ async fn f1_killed_all_the_time_they_do_half_of_the_work_and_none_twice() {
     let app = stage.db.connect().await;
     let url = stage.db.url();
     let mut mill = Mill {
-        fleet: (0..WORKERS).map(|_| Process::start(&url)).collect(),
+        fleet: (0..WORKERS).map(|_| Process::quick(&url)).collect(),
         stage,
         app,
         arrived: 0,

@@ -258,7 +258,7 @@ async fn f13_all_notifications_are_dropped() {
         "select extract(epoch from min(b.at) - c.created_at)::float8
            from waypost.executions x
            join crm.contacts c on c.id = x.contact_id
-           join waypost.bursts b on b.execution_id = x.id
+           join waypost.all_bursts b on b.execution_id = x.id
           where x.workflow = 'journey' group by x.id, c.created_at",
     )
     .fetch_all(&mut stage.c)

@@ -3,7 +3,7 @@
 //! [`steering`] holds a process at a point; [`stage`] sets up a database, a provider and workers. Then the tests:
 //! [`planted`] (defects that must be noticed), [`crashes`] (a death at every point) and [`windows`] (the README's
 //! table, cell by cell). The faults that have a figure ([`figure`]) are named for what they do to the engine.
-//! [`reconcile`]: who can be asked, and how much a claim takes.
+//! [`reconcile`]: who can be asked, and how much a claim takes. [`moot`]: answers that nobody waits for.
 
 mod clocks;
 mod crashes;
@@ -11,9 +11,11 @@ mod crowded;
 mod disk_full;
 mod events;
 mod figure;
+mod flaps;
 mod joins;
 mod kills;
 mod lines;
+mod moot;
 mod pauses;
 mod planted;
 mod promotion;
@@ -21,6 +23,8 @@ mod providers;
 mod reconcile;
 mod releases;
 mod server_crash;
+mod snapshot;
+mod soak;
 mod stage;
 mod steering;
 mod windows;

@@ -120,7 +120,7 @@ async fn f17_a_promoted_standby_has_everything_acknowledged() {
             app_back = Some(promoted.elapsed());
         }
         let works: bool =
-            sqlx::query_scalar("select exists (select from waypost.bursts where at > $1)")
+            sqlx::query_scalar("select exists (select from waypost.all_bursts where at > $1)")
                 .bind(since)
                 .fetch_one(&mut c)
                 .await

@@ -4,7 +4,7 @@
 //! The short form pretends to be old: the schema has one more migration and functions of a newer release. In the long
 //! form an older binary (`WAYPOST_OLDER_BINARY`, which `bin/chaos` builds) works beside this one.
 
-use std::{collections::HashMap, env, fs, process::Command, time::Duration};
+use std::{collections::HashMap, env, fs, time::Duration};
 
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
@@ -31,16 +31,7 @@ fn older(url: &str) -> Process {
     let Some(program) = env::var_os("WAYPOST_OLDER_BINARY") else {
         return Process::start(url);
     };
-    let like = fleet::waypost(url, &["worker"]);
-    let mut command = Command::new(program);
-    command.arg("worker");
-    for (name, value) in like.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    Process::of(command)
+    Process::of(fleet::of_program(&program, url, &["worker"]))
 }
 
 async fn side_by_side() -> String {

@@ -70,7 +70,7 @@ pub(super) async fn resumed(url: &str) -> Duration {
         .unwrap();
     loop {
         let works: bool =
-            sqlx::query_scalar("select exists (select from waypost.bursts where at > $1)")
+            sqlx::query_scalar("select exists (select from waypost.all_bursts where at > $1)")
                 .bind(since)
                 .fetch_one(&mut c)
                 .await

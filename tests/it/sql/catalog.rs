@@ -94,10 +94,10 @@ const RULES: [Rule; 13] = [
         planted: "create view waypost.planted with (security_invoker = true) as select 1 as one",
     },
     Rule {
-        says: "functions of text find nothing by the caller's search_path",
+        says: "functions of text find nothing by the caller's search_path, nor types of his temporary schema",
         finds: "select p.oid::regprocedure::text from pg_proc p
                 where p.pronamespace in ('waypost'::regnamespace, 'crm'::regnamespace) and p.prosqlbody is null
-                  and not coalesce(p.proconfig @> array['search_path=\"\"'], false)",
+                  and not coalesce(p.proconfig @> array['search_path=pg_catalog, pg_temp'], false)",
         planted: "create function waypost.planted() returns int language sql as 'select 1'",
     },
     Rule {
@@ -109,7 +109,7 @@ const RULES: [Rule; 13] = [
                 select p.oid::regprocedure::text from pg_proc p
                 where p.pronamespace = 'waypost'::regnamespace and p.prosecdef and p.proname not in ('now', 'tenant_number')
                   and has_function_privilege('public', p.oid, 'execute')",
-        planted: "create function waypost.planted() returns int language sql security definer set search_path = '' as 'select 1'",
+        planted: "create function waypost.planted() returns int language sql security definer set search_path = pg_catalog, pg_temp as 'select 1'",
     },
 ];
 

@@ -7,5 +7,5 @@ mod ids;
 mod install;
 mod lint;
 mod operate;
-mod support;
+pub(crate) mod support;
 mod tenants;

@@ -195,6 +195,14 @@ async fn reports_show_their_tenant_in_every_view() {
                 &format!("set waypost.tenant = '{tenant}'; set waypost.scope = '*'"),
             )
             .await;
+            // This one is for other views, which probe it: a join would keep the planner from its indexes.
+            let others = match &**view {
+                "all_bursts" => others.replace(
+                    "tenant",
+                    "coalesce((select t.name from waypost.tenants t where t.id = tenant_id), '?')",
+                ),
+                _ => others.to_owned(),
+            };
             let count = one(
                 &mut report,
                 &format!("select count(*)::text from waypost.{view} where {others}"),

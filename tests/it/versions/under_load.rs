@@ -53,7 +53,8 @@ async fn no_step_is_lost_or_done_twice_by_those_that_move_while_they_run() {
     for wave in 0..3 {
         enrol(&mut c, &format!("wave{wave}-"), 1_000).await;
     }
-    let moving = "select (count(*) > 500)::int::bigint from waypost.bursts where steps && '{7}'";
+    let moving =
+        "select (count(*) > 500)::int::bigint from waypost.all_bursts where steps && '{7}'";
     until(&mut c, moving, 1).await;
     // There, back by restoring, and there again, while they run.
     let mut moved = 0;
