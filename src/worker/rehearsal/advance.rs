@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     contacts,
-    database::{TENANT, bucket, instant},
+    database::TENANT,
     deliveries,
     line::{Line, Result},
     runs, sends,
@@ -260,41 +260,4 @@ fn asked(
         _ => None,
     });
     sends.collect()
-}
-
-/// A new execution, as `enroll_batch` makes it.
-pub(super) fn enrolled(
-    program: &crate::engine::program::Program,
-    (contact, key): (Uuid, String),
-    event: &crate::model::transition::Event,
-    now: i64,
-) -> crate::model::execution::Execution {
-    use crate::model::execution::{Execution, State, Status};
-    let parts = [
-        program.workflow.clone(),
-        contact.to_string(),
-        key.clone(),
-        event.id.to_string(),
-    ];
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let at = event.occurred_at.timestamp_millis();
-    Execution {
-        bucket: bucket(contact),
-        id: crate::model::ids::derive(at, bucket(contact), &parts),
-        tenant: TENANT,
-        workflow: program.numbers.workflow,
-        version: program.numbers.version,
-        contact,
-        key,
-        status: Status::Ready,
-        priority: 0,
-        seq: 0,
-        enrolled_at: instant(now),
-        due_at: Some(instant(now)),
-        state: State {
-            event: Some(crate::catalog::event_scope::envelope(event)),
-            depth: event.cause.as_ref().map_or(0, |cause| cause.depth),
-            ..State::default()
-        },
-    }
 }

@@ -1,10 +1,11 @@
 //! What befalls whole processes and the clock: deaths, stops, a day in which nobody works, a restore.
 
 use super::{
-    database::Millis,
+    database::{Millis, Send},
     stage::Stage,
     world::{HOUR, World},
 };
+use crate::model::transition::Policy;
 
 impl World {
     /// Workers stop for a while and do not know; or all do, since the machine sleeps.
@@ -14,7 +15,17 @@ impl World {
         if self.db.sends.is_empty() && self.dice.below(4) > 0 {
             return;
         }
-        if self.fault(stops) {
+        // And most of all between a claim and its barrier, where the lease is looked at.
+        let before_barrier = |send: &Send| {
+            send.state == 1 && matches!(send.claim.policy, Policy::Hold | Policy::Reconcile)
+        };
+        let at_barrier = self.db.sends.stand().any(|row| before_barrier(row.1));
+        let once_in = if at_barrier {
+            stops.div_ceil(10)
+        } else {
+            stops
+        };
+        if self.fault(once_in) {
             let victim = 1 + self.dice.below(self.plan.workers);
             let (until, taken_over) = self.until_when();
             self.note(|| {

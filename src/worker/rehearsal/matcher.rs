@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::{
-    advance::{Batch, commit, enrolled, ring_after},
+    advance::{Batch, commit, ring_after},
     database::{Queued, TENANT, bucket, instant},
+    enrol::{begin, enrolled},
     line::{Failure, Line, Result},
     queue,
     runner::{goes_on, refused},
@@ -251,25 +252,6 @@ impl Matcher {
         feed_event(&self.sim, &mut batch, claimed, one);
         Ok(batch.would_be_refused())
     }
-}
-
-/// [`super::super::match_events::enrol`]: the first burst of who was enrolled, in the same transaction. Whose contact
-/// is held stays due, and a runner begins it.
-async fn begin(batch: &mut Batch, line: &mut Line, enrolled: &[Uuid]) -> Result<Left> {
-    if enrolled.is_empty() {
-        return Ok(Left::default());
-    }
-    let claimed = line
-        .say("claim enrolled", |db, me, now| {
-            runs::claim_ids(db, me, now, enrolled)
-        })
-        .await?;
-    for one in &claimed {
-        batch.feed(one, &Input::Time);
-    }
-    let mut left = batch.write(line).await?;
-    left.ready |= !left.held.is_empty() || claimed.len() < enrolled.len();
-    Ok(left)
 }
 
 fn feed_event(sim: &Sim, batch: &mut Batch, claimed: &Claimed, one: &Queued) {

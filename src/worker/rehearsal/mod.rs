@@ -18,6 +18,7 @@ mod database;
 mod deliveries;
 mod dice;
 mod dispatcher;
+mod enrol;
 mod fate;
 mod finish;
 mod history;

@@ -64,7 +64,11 @@ fn promise(world: &mut World, delivery: &Delivery) {
     let guarded = matches!(claim.policy, Policy::Hold | Policy::Reconcile);
     let rules = [
         ("sent arrived", state == 3 && acts == 0),
-        ("not sent", matches!(state, 4 | 7) && acts > 0),
+        // A restore also undoes what was known of an earlier try.
+        (
+            "not sent",
+            matches!(state, 4 | 7) && acts > 0 && !world.restored,
+        ),
         ("dedupe", claim.policy == Policy::Dedupe && acts > 1),
         (
             "dedupe",

@@ -184,7 +184,7 @@ impl World {
             Rest::Turn => true,
             Rest::Until(at) => at <= self.now,
             Rest::Bell(bell, poll) => {
-                self.polls() && poll <= self.now
+                poll <= self.now && self.polls()
                     || bell.is_some_and(|bell| process.bells[bell as usize])
             }
         }
