@@ -99,6 +99,7 @@ impl Batch {
                 now: claimed.now,
                 tenant: "".into(),
                 ledger: None,
+                fresh: claimed.fresh,
             }),
         }
         true
@@ -194,9 +195,17 @@ pub(super) async fn commit(line: &mut Line, mut batch: Vec<Settled>) -> Result<(
     let (ended, going): (Vec<&Settled>, Vec<&Settled>) = batch
         .iter()
         .partition(|one| one.transition.status.is_final());
-    if !going.is_empty() {
-        line.say("update runs", |db, me, _| runs::update(db, me, &going))
+    let (fresh, stored): (Vec<&Settled>, Vec<&Settled>) = going.iter().partition(|one| one.fresh);
+    if !stored.is_empty() {
+        line.say("update runs", |db, me, _| runs::update(db, me, &stored))
             .await?;
+    }
+    if !fresh.is_empty() {
+        line.say("insert runs", |db, me, _| {
+            let mut rows = fresh.iter().map(|one| Arc::new(now_standing(one)));
+            rows.try_for_each(|row| runs::insert(db, me, row))
+        })
+        .await?;
     }
     if !ended.is_empty() {
         line.say("finish runs", |db, me, _| runs::finish(db, me, &ended))

@@ -1,5 +1,7 @@
 //! [`super::super::match_events`]'s enrolment: who fits is enrolled, and begins in the matching transaction.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::{
@@ -16,6 +18,7 @@ use crate::{
         ids::derive,
         transition::{Event, Input},
     },
+    store::executions::Claimed,
     worker::advance::Left,
 };
 
@@ -55,21 +58,39 @@ pub(super) fn enrolled(
     }
 }
 
-/// The first burst of who was enrolled, in the same transaction. Whose contact is held stays due, and a runner begins
-/// it.
-pub(super) async fn begin(batch: &mut Batch, line: &mut Line, enrolled: &[Uuid]) -> Result<Left> {
-    if enrolled.is_empty() {
+/// As its row would hold it.
+fn unbegun(ex: Execution) -> Claimed {
+    Claimed {
+        now: ex.enrolled_at,
+        execution: Arc::new(ex),
+        broken: None,
+        fresh: true,
+    }
+}
+
+/// The first burst of who was enrolled, in the same transaction; one that ends in it never has a row. Whose contact is
+/// held is due, and a runner begins it.
+pub(super) async fn begin(batch: &mut Batch, line: &mut Line, new: Vec<Execution>) -> Result<Left> {
+    if new.is_empty() {
         return Ok(Left::default());
     }
-    let claimed = line
-        .say("claim enrolled", |db, me, now| {
-            runs::claim_ids(db, me, now, enrolled)
+    let claimed: Vec<Claimed> = new.into_iter().map(unbegun).collect();
+    let feed = |one: &Claimed| batch.feed(one, &Input::Time);
+    let fed: Vec<bool> = claimed.iter().map(feed).collect();
+    let mut left = batch.write(line).await?;
+    let begun = |ex: &Execution, fed: bool| fed && !left.held.contains(&(TENANT, ex.contact));
+    let all = claimed.into_iter().map(|one| one.execution).zip(fed);
+    let not_begun: Vec<Arc<Execution>> = all
+        .filter(|(ex, fed)| !begun(ex, *fed))
+        .map(|one| one.0)
+        .collect();
+    if !not_begun.is_empty() {
+        left.ready = true;
+        line.say("insert unbegun", |db, me, _| {
+            let mut rows = not_begun.iter().cloned();
+            rows.try_for_each(|row| runs::insert(db, me, row))
         })
         .await?;
-    for one in &claimed {
-        batch.feed(one, &Input::Time);
     }
-    let mut left = batch.write(line).await?;
-    left.ready |= !left.held.is_empty() || claimed.len() < enrolled.len();
     Ok(left)
 }

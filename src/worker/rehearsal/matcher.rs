@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     advance::{Batch, commit, ring_after},
-    database::{Queued, TENANT, bucket, instant},
+    database::{Millis, Queued, TENANT, bucket, instant},
     enrol::{begin, enrolled},
     line::{Failure, Line, Result},
     queue,
@@ -121,9 +121,9 @@ impl Matcher {
             return Ok(Round::Idle);
         };
         self.from = last.saturating_add(1);
-        let mut events = line
-            .say("read events", |db, me, _| {
-                queue::read(db, me, &buckets, each)
+        let (now, mut events) = line
+            .say("read events", |db, me, now| {
+                Ok((now, queue::read(db, me, &buckets, each)))
             })
             .await?;
         if let Some((person, how)) = only {
@@ -138,7 +138,7 @@ impl Matcher {
             }
         }
         people.extend(events.iter().filter_map(|one| one.event.contact));
-        let (handled, left) = self.handle(line, &events, only.is_some()).await?;
+        let (handled, left) = self.handle(line, &events, (only.is_some(), now)).await?;
         line.commit("match").await?;
         ring_after(&self.sim, &left);
         Ok(match handled {
@@ -149,12 +149,12 @@ impl Matcher {
     }
 
     /// Handles events under their bucket locks: how many, and what is left to do. `alone`: a batch failed, and this
-    /// is a part of it.
+    /// is a part of it; `now`: when they were read.
     async fn handle(
         &mut self,
         line: &mut Line,
         events: &[Queued],
-        alone: bool,
+        (alone, now): (bool, Millis),
     ) -> Result<(usize, Left)> {
         let contacts: BTreeSet<Uuid> = events.iter().filter_map(|one| one.event.contact).collect();
         let (claimed, busy) = claim_of_contacts(line, &contacts).await?;
@@ -169,7 +169,7 @@ impl Matcher {
             for claimed in claimed.iter().filter(|c| c.execution.contact == who) {
                 feed_event(&self.sim, &mut batch, claimed, one);
             }
-            let new = self.decide(&mut batch, who, one);
+            let new = self.decide(&mut batch, who, one, now);
             if !new.is_empty() {
                 stopped.insert(who);
             }
@@ -182,13 +182,16 @@ impl Matcher {
         wanted.retain(|one| !held(one.contact));
         let mut enrolled = Vec::new();
         if !wanted.is_empty() {
-            let say = line.say("enroll", |db, me, _| runs::enroll(db, me, &wanted));
+            let say = line.say("enroll", |db, me, _| match alone {
+                true => runs::enroll(db, me, &wanted),
+                false => Ok(runs::enroll_unwritten(db, me, &wanted)),
+            });
             enrolled = say.await?;
         }
         if alone {
             left.ready |= !enrolled.is_empty();
         } else {
-            left.add(&begin(&mut batch, line, &enrolled).await?);
+            left.add(&begin(&mut batch, line, enrolled).await?);
         }
         decided.retain(|one| !held(one.event.contact.unwrap_or_default()));
         line.say("log events", |db, me, _| queue::log(db, me, &decided))
@@ -197,8 +200,8 @@ impl Matcher {
     }
 
     /// The executions that this event begins.
-    fn decide(&self, batch: &mut Batch, who: Uuid, one: &Queued) -> Vec<Execution> {
-        let (programs, now) = self.sim.with(|world| (world.programs.clone(), world.now));
+    fn decide(&self, batch: &mut Batch, who: Uuid, one: &Queued, now: Millis) -> Vec<Execution> {
+        let programs = self.sim.with(|world| world.programs.clone());
         let mut wanted = Vec::new();
         for program in &programs {
             if program

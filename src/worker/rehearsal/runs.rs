@@ -16,6 +16,7 @@ use crate::{
         transition::{Entry, EntryKind},
     },
     store::{commit::Settled, executions::Claimed},
+    worker::advance::now_standing,
 };
 
 fn claimed(execution: Arc<Execution>, now: Millis) -> Claimed {
@@ -23,6 +24,7 @@ fn claimed(execution: Arc<Execution>, now: Millis) -> Claimed {
         execution,
         now: instant(now),
         broken: None,
+        fresh: false,
     }
 }
 
@@ -130,25 +132,28 @@ pub(super) fn postpone(
 }
 
 /// `update_runs`.
-pub(super) fn update(db: &mut Database, me: Session, going: &[&Settled]) -> Said<()> {
-    for one in going {
-        let t = &one.transition;
-        let next = Execution {
-            status: t.status,
-            seq: t.seq,
-            due_at: t.due_at,
-            state: t.state.clone(),
-            ..(*one.execution).clone()
-        };
-        db.runs.put(me, &one.execution.id, Arc::new(next));
+pub(super) fn update(db: &mut Database, me: Session, stored: &[&Settled]) -> Said<()> {
+    for one in stored {
+        let next = Arc::new(now_standing(one));
+        db.runs.put(me, &one.execution.id, next);
     }
     Ok(())
+}
+
+/// `insert_runs`: the live key is unique (`runs_live_uq`); one that is taken meanwhile is an error.
+pub(super) fn insert(db: &mut Database, me: Session, ex: Arc<Execution>) -> Said<()> {
+    match free(db, me, &ex)? {
+        true => db.runs.insert(me, ex.id, ex).map(drop),
+        false => Err(Stop::Refused),
+    }
 }
 
 /// `delete_runs` and `insert_finished`.
 pub(super) fn finish(db: &mut Database, me: Session, ended: &[&Settled]) -> Said<()> {
     for one in ended {
-        db.runs.delete(me, &one.execution.id);
+        if !one.fresh {
+            db.runs.delete(me, &one.execution.id);
+        }
         let row = Finished {
             execution: one.execution.clone(),
             status: one.transition.status,
@@ -178,27 +183,40 @@ pub(super) fn insert_bursts(db: &mut Database, me: Session, going: &[&Settled]) 
     Ok(())
 }
 
-/// `enroll_batch`: the live key is unique (`runs_live_uq`). Returns who is new.
-pub(super) fn enroll(db: &mut Database, me: Session, wanted: &[Execution]) -> Said<Vec<Uuid>> {
+/// Whether nobody has this live key; waits for who is about to take it or leave it.
+fn free(db: &Database, me: Session, ex: &Execution) -> Said<bool> {
+    debug_assert_eq!(ex.tenant, TENANT);
+    let same = |other: &Arc<Execution>| {
+        (other.contact, other.workflow, &other.key) == (ex.contact, ex.workflow, &ex.key)
+    };
+    if db.runs.all(me).any(|(_, other)| same(other)) {
+        return Ok(false);
+    }
+    let mut others = db.runs.others(me);
+    match others.any(|row| row.0.is_some_and(same) || row.1.is_some_and(same)) {
+        true => Err(Stop::Wait),
+        false => Ok(true),
+    }
+}
+
+/// `enroll_batch`, for a batch that failed: who fits gets a row. Returns who is new.
+pub(super) fn enroll(db: &mut Database, me: Session, wanted: &[Execution]) -> Said<Vec<Execution>> {
     let mut new = Vec::new();
     for ex in wanted {
-        let same = |other: &Arc<Execution>| {
-            (other.contact, other.workflow, &other.key) == (ex.contact, ex.workflow, &ex.key)
-        };
-        if db.runs.all(me).any(|(_, other)| same(other)) {
-            continue;
-        }
-        let mut busy = db.runs.others(me);
-        if busy.any(|row| row.0.is_some_and(same) || row.1.is_some_and(same)) {
-            return Err(Stop::Wait);
-        }
-        drop(busy);
-        debug_assert_eq!(ex.tenant, TENANT);
-        if db.runs.insert(me, ex.id, Arc::new(ex.clone()))? {
-            new.push(ex.id);
+        if free(db, me, ex)? {
+            db.runs.insert(me, ex.id, Arc::new(ex.clone()))?;
+            new.push(ex.clone());
         }
     }
     Ok(new)
+}
+
+/// `enroll_batch`, for who begins in this transaction: the first of each live key that nobody has, without a row.
+pub(super) fn enroll_unwritten(db: &Database, me: Session, wanted: &[Execution]) -> Vec<Execution> {
+    let key = |ex: &Execution| (ex.contact, ex.workflow, ex.key.clone());
+    let mut taken: BTreeSet<_> = db.runs.all(me).map(|(_, ex)| key(ex)).collect();
+    let fits = wanted.iter().filter(|ex| taken.insert(key(ex)));
+    fits.cloned().collect()
 }
 
 /// `cancel_executions`, the first half: the execution ends, wherever it stands. Waits for who holds it.
