@@ -161,7 +161,7 @@ async fn a_callback_before_the_reply_ends_the_send() -> Found {
         );
         let told = history(&mut stage).await;
         ensure!(
-            told == "action:dispatched, step:completed",
+            told == "action:dispatched, step:completed provider",
             "{policy}: {told}"
         );
         must_hold(&mut stage).await;
