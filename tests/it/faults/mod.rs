@@ -14,6 +14,7 @@ mod crowded;
 mod disk_full;
 mod events;
 mod figure;
+mod first_bursts;
 mod flaps;
 mod joins;
 mod kills;
