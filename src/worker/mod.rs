@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub(crate) mod advance;
+mod clean;
 pub mod dispatch;
 pub mod drive;
 pub mod janitor;

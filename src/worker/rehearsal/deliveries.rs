@@ -139,11 +139,15 @@ fn log(
 /// `log_stale`: a late answer is evidence, and a late *ok* settles what was unknown.
 pub(super) fn stale(db: &mut Database, me: Session, rows: &[(&Claim, Verdict)]) -> Said<()> {
     for (claim, verdict) in rows {
-        let recorded = db.deliveries.get(me, &claim.id);
-        let recorded = recorded.is_some_and(|d| d.answered == Some(claim.fence));
+        // In production the error of the answer tells whether it is the one that ended the row in doubt.
+        let same = |d: &Delivery| {
+            d.send.claim.fence == claim.fence && (d.state != 5 || d.answered == Some(claim.fence))
+        };
+        let recorded = db.deliveries.get(me, &claim.id).is_some_and(same);
+        let recorded = recorded && !planted(Plant::ResultNotIdempotent);
         let logged = |one: &Attempt| one.outbox == claim.id && one.fence == claim.fence;
         let logged = db.attempts.all(me).any(|(_, one)| logged(one));
-        if planted(Plant::ResultNotIdempotent) || !(recorded || logged) {
+        if !(recorded || logged) {
             log(db, me, claim.id, claim.fence, "stale")?;
         }
         let unknown = |delivery: &Delivery| delivery.state == 5;

@@ -12,12 +12,12 @@ use super::{
     world::Bell,
 };
 use crate::{
-    connect::{Found, Reply},
+    connect::{Found, Reply, Verdict},
     store::outbox::Claim,
     worker::{
         Round,
         dispatch::{MARGIN, needs_barrier},
-        settle::{forgotten, may_send, must_ask},
+        settle::{forgotten, may_send, must_ask, withheld},
     },
 };
 
@@ -125,6 +125,10 @@ async fn send(sim: &Sim, claim: &Claim, begun: Millis) -> Option<Reply> {
     let in_time = sim.now() < deadline(sim, claim, begun);
     let go = !in_time || !needs_barrier(claim.policy) || pass(sim, claim).await.unwrap_or(false);
     match go {
+        true if withheld(claim) => {
+            let why = "may have been sent before the restore";
+            Some(Reply::failed(Verdict::Unknown, "restored", why))
+        }
         true if forgotten(claim) => {
             Some(Reply::not_sent("window_over", "the key may be forgotten"))
         }
