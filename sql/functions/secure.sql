@@ -88,7 +88,7 @@ begin
       execute format('grant execute on function %s to waypost_worker, waypost_api, waypost_app', v_table.signature);
     elsif v_table.name = any(v_inside) then
       execute format('grant execute on function %s to waypost_worker, waypost_api', v_table.signature);
-    elsif v_table.name in ('ensure_partitions', 'drop_partitions') then
+    elsif v_table.name in ('ensure_partitions', 'drop_partitions', 'drop_partition') then
       execute format('grant execute on function %s to waypost_worker', v_table.signature);
     end if;
   end loop;

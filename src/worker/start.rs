@@ -270,9 +270,10 @@ async fn partition_loop(shared: Shared, end: CancellationToken) {
     let mut pace = Pace::new("partitions", Duration::from_secs(600));
     let quiet = tokio::sync::Notify::new();
     loop {
-        let round: Result<Round, StoreError> = janitor::keep_partitions(&shared)
-            .await
-            .map(|()| Round::Idle);
+        let round: Result<Round, StoreError> = match janitor::keep_partitions(&shared).await {
+            Ok(()) => janitor::drop_old(&shared).await.map(|()| Round::Idle),
+            Err(error) => Err(error),
+        };
         if !pace.wait(&round, &quiet, &end).await {
             return;
         }

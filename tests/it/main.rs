@@ -37,6 +37,7 @@ mod private_pg;
 mod proxy;
 mod queries;
 mod refusals;
+mod retention;
 mod security;
 mod sql;
 mod testing;

@@ -429,9 +429,9 @@ fn tempfile_dir() -> PathBuf {
 /// Where SQL is put together at run time: the file, how many statements, and why none of it can be a caller's text.
 const DYNAMIC: &[(&str, usize, &str)] = &[
     (
-        "sql/functions/drop_partitions.sql",
-        1,
-        "a partition's name out of the catalog, as %I",
+        "sql/functions/drop_partition.sql",
+        10,
+        "a partition's and its table's name out of the catalog as %I, days as %L, conditions that stand in the file",
     ),
     (
         "sql/functions/ensure_partitions.sql",

@@ -255,7 +255,7 @@ const ALL: &[(&str, &[&str])] = &[
     ("zone_or", &[]),
 ];
 
-const WORKER: &[&str] = &["drop_partitions", "ensure_partitions"];
+const WORKER: &[&str] = &["drop_partition", "drop_partitions", "ensure_partitions"];
 
 const OWNER: &[&str] = &[
     "bring_back",
