@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 use waypost::{
     app::verify::verify,
-    worker::{Shared, WorkerSettings, janitor},
+    worker::{WorkerSettings, janitor},
 };
 
 use crate::support::{House, publish, start};
@@ -27,14 +27,8 @@ fn workflow(id: &str, days: u16) -> String {
     .to_string()
 }
 
-/// Three days of March 2024 have partitions; of two executions one ends on the last of them, the other lives on.
-async fn house(name: &str) -> (House, PgConnection, Uuid) {
-    let settings = WorkerSettings {
-        keep_history: 30,
-        ..WorkerSettings::default()
-    };
-    let house = House::with(name, settings).await;
-    let mut c = house.connect().await;
+/// Partitions for the first days of March 2024, where the tests' business time begins.
+pub async fn days_of_march(c: &mut PgConnection, days: u32) {
     for table in [
         "attempt_log",
         "blocks",
@@ -44,10 +38,10 @@ async fn house(name: &str) -> (House, PgConnection, Uuid) {
         "events",
         "finished",
     ] {
-        for day in 1..=3 {
+        for day in 1..=days {
             let next = day + 1;
             run(
-                &mut c,
+                c,
                 format!(
                     "create table waypost.{table}_2024030{day} partition of waypost.{table}
                      for values from ('2024-03-0{day} 00:00+00') to ('2024-03-0{next} 00:00+00')"
@@ -56,7 +50,18 @@ async fn house(name: &str) -> (House, PgConnection, Uuid) {
             .await;
         }
     }
-    run(&mut c, "select waypost.secure()".to_owned()).await;
+    run(c, "select waypost.secure()".to_owned()).await;
+}
+
+/// Three days of March 2024 have partitions; of two executions one ends on the last of them, the other lives on.
+async fn house(name: &str) -> (House, PgConnection, Uuid) {
+    let settings = WorkerSettings {
+        keep_history: 30,
+        ..WorkerSettings::default()
+    };
+    let house = House::with(name, settings).await;
+    let mut c = house.connect().await;
+    days_of_march(&mut c, 3).await;
     publish(&house, &mut c, &workflow("short", 1)).await;
     publish(&house, &mut c, &workflow("long", 40)).await;
     let ada = house.contact(&mut c, "ada@example.com").await;
@@ -160,13 +165,8 @@ async fn what_is_needed_outlives_its_day() {
     );
     is_sound(&mut c).await;
 
-    let shared = Shared {
-        settings: WorkerSettings {
-            keep_events: 30,
-            ..house.shared.settings.clone()
-        },
-        ..house.shared.clone()
-    };
+    let mut shared = house.shared.clone();
+    shared.settings.keep_events = 30;
     janitor::drop_old(&shared).await.unwrap();
     assert_eq!(left(&mut c).await, "");
 }
@@ -174,10 +174,8 @@ async fn what_is_needed_outlives_its_day() {
 #[tokio::test]
 async fn for_ever_unless_somebody_says_otherwise() {
     let (house, mut c, _) = house("retention_off").await;
-    let shared = Shared {
-        settings: WorkerSettings::default(),
-        ..house.shared.clone()
-    };
+    let mut shared = house.shared.clone();
+    shared.settings.keep_history = 0;
     let before = left(&mut c).await;
     janitor::drop_old(&shared).await.unwrap();
     assert_eq!(left(&mut c).await, before);
