@@ -7,7 +7,7 @@
 -- Locks: the day in SHARE mode while its rows are looked at; then, for a moment, the table, its default partition and
 -- the day (ACCESS EXCLUSIVE). While that is waited for writers wait behind it: therefore 100 ms at the most, and
 -- not at all where somebody reads the day already. Index: none, it reads the day whole, by hash.
--- needs: enter, secure
+-- needs: enter, secure, refused_at_start
 create or replace function waypost.drop_partition(p_name text) returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
   set lock_timeout = '100ms' set timezone = 'UTC'
@@ -26,6 +26,16 @@ declare
   v_rows       bigint := 0;
   v_count      bigint;
   v_result     text;
+  v_id         text := case v_parent when 'bursts' then 'execution_id' else 'id' end;
+  v_ended      text := 'count(*) filter (where not waypost.refused_at_start(x.reason) and x.status = 4) as completed,
+    count(*) filter (where not waypost.refused_at_start(x.reason) and x.status = 5) as exited, count(*) filter (where not waypost.refused_at_start(x.reason) and x.status = 6) as cancelled,
+    count(*) filter (where not waypost.refused_at_start(x.reason) and x.status = 7) as failed, 0 as blocked,
+    coalesce(sum(cardinality(array_positions(x.kinds, 7::smallint))), 0) as goals,
+    coalesce(sum(x.finished_at - x.enrolled_at) filter (where not waypost.refused_at_start(x.reason) and x.status = 4), ''0'') as took';
+  v_goals      text := '0 as completed, 0 as exited, 0 as cancelled, 0 as failed, 0 as blocked,
+    sum(cardinality(array_positions(x.kinds, 7::smallint))) as goals, interval ''0'' as took';
+  v_blocked    text := '0 as completed, 0 as exited, 0 as cancelled, 0 as failed,
+    count(*) filter (where x.reason <> ''duplicate'') as blocked, 0 as goals, interval ''0'' as took';
   v_scope      text;
 begin
   perform pg_catalog.pg_advisory_xact_lock(x'77617970'::int, 1);
@@ -85,6 +95,21 @@ begin
     end if;
 
     if v_result is null then
+      -- The figures of what goes are kept apart, so that what the tables hold can be counted again.
+      if v_parent in ('finished', 'bursts', 'blocks') then
+        execute format(
+          'with gone as (select x.tenant_id, x.workflow_id, %s from waypost.%I x where not exists (%s) group by 1, 2)
+           insert into waypost.workflow_changes
+             (tenant_id, workflow_id, forgotten, completed, exited, cancelled, failed, blocked, goals, completion_time)
+           select g.tenant_id, g.workflow_id, s.forgotten, s.sign * g.completed, s.sign * g.exited, s.sign * g.cancelled,
+                  s.sign * g.failed, s.sign * g.blocked, s.sign * g.goals, s.sign * g.took
+           from gone g, (values (true, 1), (false, -1)) s(forgotten, sign)',
+          case v_parent when 'finished' then v_ended when 'bursts' then v_goals else v_blocked end, p_name,
+          case when v_rows > 0 then format('select from waypost.%I k where k.bucket = x.bucket and k.%I = x.%2$I
+                                              and k.%3$I = x.%3$I and %s', v_kept, v_id, v_column,
+                                           case v_parent when 'bursts' then 'k.seq = x.seq' else 'true' end)
+               else 'select where false' end);
+      end if;
       execute format('lock table waypost.%I in access exclusive mode', v_parent);
       execute format('alter table waypost.%I detach partition waypost.%I', v_parent, p_name);
       execute format('drop table waypost.%I', p_name);

@@ -11,7 +11,7 @@ use crate::{
     faults::{self, FailPoint},
     model::transition::{self, ReplyOutcome},
     store::{
-        Scope, StoreResult, clock,
+        Scope, StoreResult, clock, counts,
         error::Remedy,
         others,
         outbox::{self, Again, Ended, Finished},
@@ -21,6 +21,8 @@ use crate::{
 
 /// Expired leases a round takes.
 const BATCH: i32 = 500;
+/// Changes of figures that one transaction adds up.
+pub const FOLDED: i32 = 10_000;
 /// Days for which partitions stand ready.
 const DAYS_AHEAD: i32 = 7;
 
@@ -198,4 +200,18 @@ pub async fn drop_old(shared: &Shared) -> StoreResult<()> {
         }
     }
     Ok(())
+}
+
+/// Adds up what commits have added to the figures of their workflows.
+///
+/// # Errors
+/// Of the database.
+pub async fn fold(shared: &Shared) -> StoreResult<Round> {
+    let mut connection = shared.pool.acquire().await?;
+    let folded = counts::fold(&mut connection, FOLDED).await?;
+    Ok(if folded < i64::from(FOLDED) {
+        Round::Idle
+    } else {
+        Round::Full
+    })
 }

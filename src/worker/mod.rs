@@ -184,7 +184,7 @@ impl Shared {
         secrets: Arc<dyn crate::connect::SecretSource + Send + Sync>,
         settings: WorkerSettings,
     ) -> StoreResult<Self> {
-        let loops = settings.runners + settings.matchers + settings.dispatchers + 6;
+        let loops = settings.runners + settings.matchers + settings.dispatchers + 7;
         Ok(Self {
             pool: store::connect(url, Purpose::Worker, u32::try_from(loops).unwrap_or(16))?,
             programs: Arc::default(),

@@ -20,6 +20,7 @@ mod enrolment;
 #[cfg(feature = "failpoints")]
 mod faults;
 mod figure;
+mod figures;
 mod fleet;
 mod fuzz;
 mod isolation;

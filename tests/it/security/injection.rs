@@ -430,7 +430,7 @@ fn tempfile_dir() -> PathBuf {
 const DYNAMIC: &[(&str, usize, &str)] = &[
     (
         "sql/functions/drop_partition.sql",
-        10,
+        11,
         "a partition's and its table's name out of the catalog as %I, days as %L, conditions that stand in the file",
     ),
     (

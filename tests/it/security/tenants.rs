@@ -276,6 +276,7 @@ const OWNER: &[&str] = &[
     "payments_updated",
     "plan_form_timers",
     "record_events",
+    "recount_workflows",
     "redirect",
     "secure",
     "step_index",
