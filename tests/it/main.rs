@@ -33,6 +33,7 @@ mod own_server;
 mod parity;
 mod plans;
 mod plans_crm;
+mod plans_held;
 mod population;
 mod private_pg;
 mod proxy;
