@@ -68,7 +68,8 @@ begin
   grant select, insert, update, delete on all tables in schema waypost to waypost_api;
   grant select on all tables in schema waypost to waypost_report;
   -- What says who may do what is nobody's to write, nor is what belongs to all tenants.
-  revoke insert, update, delete on waypost.role_tenants, waypost.migrations, waypost.installed, waypost.crm_sources
+  revoke insert, update, delete
+    on waypost.role_tenants, waypost.migrations, waypost.installed, waypost.crm_sources, waypost.whole_since
     from waypost_worker, waypost_api;
   revoke insert, update, delete on waypost.tenants, waypost.buckets, waypost.doorbell from waypost_api;
   revoke select on waypost.role_tenants, waypost.crm_sources from waypost_report, waypost_api;

@@ -29,6 +29,7 @@ fn workflow(id: &str, days: u16) -> String {
 
 /// Partitions for the first days of March 2024, where the tests' business time begins.
 pub async fn days_of_march(c: &mut PgConnection, days: u32) {
+    run(c, "set role waypost_owner".to_owned()).await;
     for table in [
         "attempt_log",
         "blocks",
@@ -51,6 +52,7 @@ pub async fn days_of_march(c: &mut PgConnection, days: u32) {
         }
     }
     run(c, "select waypost.secure()".to_owned()).await;
+    run(c, "reset role".to_owned()).await;
 }
 
 /// Three days of March 2024 have partitions; of two executions one ends on the last of them, the other lives on.
