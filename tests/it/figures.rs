@@ -39,8 +39,9 @@ fn workflow(id: &str) -> String {
                     "conditions": { "field": "contact.tags", "operator": "includes", "value": "buyer" } }],
         "enrollmentSettings": { "entryConditions": { "field": "contact.city", "operator": "not_equals", "value": "Rome" } },
         "actions": [
-            { "id": "night", "type": "wait", "config": { "waitType": "duration", "duration": { "amount": 7, "unit": "hours" } } },
-            { "id": "tag", "type": "add_tag", "config": { "tag": "told" } },
+            { "id": "night", "type": "wait", "config": { "waitType": "duration", "duration": { "amount": 7, "unit": "hours" } },
+              "onSuccess": ["tag"] },
+            { "id": "tag", "type": "add_tag", "config": { "tag": "told" }, "onSuccess": ["rest"] },
             { "id": "rest", "type": "wait", "config": { "waitType": "duration", "duration": { "amount": 31, "unit": "hours" } } },
         ],
     })
@@ -130,7 +131,7 @@ async fn after_every_step(seed: u64) {
                 call(&mut c, &enrol, person).await;
             }
             5 => {
-                let buys = "update crm.contacts set tags = case when tags = '{}' then '{buyer}' else '{}' end where id = $1";
+                let buys = "update crm.contacts set tags = case when tags = '{}' then '{buyer}' else '{}' end::text[] where id = $1";
                 call(&mut c, buys, person).await;
             }
             6 => {

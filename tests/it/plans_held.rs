@@ -222,6 +222,8 @@ fn told(plan: &Value) -> String {
         ] {
             if !of(name).is_empty() {
                 let shown = day.replace(&of(name), "_*$2").into_owned();
+                // Some servers say what it returns.
+                let shown = shown.split(" (").next().unwrap_or_default();
                 let _ = write!(line, "{word}{shown}");
             }
         }

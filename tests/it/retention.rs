@@ -19,9 +19,10 @@ const LEFT: &str = "select coalesce(string_agg(relname, ' ' order by relname), '
 
 fn workflow(id: &str, days: u16) -> String {
     json!({ "id": id, "trigger": { "type": "custom.event", "config": { "name": id } }, "actions": [
-        { "id": "tell", "type": "webhook", "config": { "url": "https://example.com/" } },
-        { "id": "night", "type": "wait", "config": { "waitType": "duration", "duration": { "amount": 1, "unit": "days" } } },
-        { "id": "tag", "type": "add_tag", "config": { "tag": "told" } },
+        { "id": "tell", "type": "webhook", "config": { "url": "https://example.com/" }, "onSuccess": ["night"] },
+        { "id": "night", "type": "wait", "config": { "waitType": "duration", "duration": { "amount": 1, "unit": "days" } },
+          "onSuccess": ["tag"] },
+        { "id": "tag", "type": "add_tag", "config": { "tag": "told" }, "onSuccess": ["rest"] },
         { "id": "rest", "type": "wait", "config": { "waitType": "duration", "duration": { "amount": days, "unit": "days" } } },
     ] })
     .to_string()
