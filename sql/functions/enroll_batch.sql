@@ -3,10 +3,16 @@
 -- A refusal leaves a row in blocks; `duplicate` carries the live execution's id.
 -- Arguments are arrays of one length; p_key null: the workflow's own rule; p_source: the event or enrolment that the id
 -- derives from; p_event: the envelope kept in the state; p_limit...: a trigger's rate limit over the same ledger.
+-- p_begin: workflows whose executions the caller begins, and writes, in this very transaction: where no ledger is asked
+-- their rows are not made here, and the result carries version, live key and priority. One that ends in its first burst
+-- then never stands in runs. Who commits the same live key meanwhile came after it; one that goes on must still insert.
 -- Called by: enroll, enroll_many (as owner, in the app's transaction), the matcher (as worker).
 -- Locks: ledger rows, then live keys, each by (bucket, contact): no circle with other callers.
 -- Index: enrollments_pk, runs_live_uq, suppressed_pk, the contact mapping's own.
 -- needs: bucket_of, home_bucket, assemble_id, millis, span_shift, zone_or, new_id, key_at, suppression_of, limit_numbers
+-- Its arguments grew.
+drop function if exists waypost.enroll_batch(int, int[], uuid[], text[], uuid[], timestamptz[], jsonb[], int[], int[],
+                                             timestamptz, int[], int[], text[]);
 create or replace function waypost.enroll_batch(
   p_tenant        int,
   p_workflow      int[],
@@ -20,11 +26,14 @@ create or replace function waypost.enroll_batch(
   p_now           timestamptz,
   p_limit         int[] default null,
   p_limit_amount  int[] default null,
-  p_limit_unit    text[] default null
-) returns table (ord int, execution_id uuid, outcome text, reason text, detail jsonb)
+  p_limit_unit    text[] default null,
+  p_begin         int[] default null
+) returns table (ord int, execution_id uuid, outcome text, reason text, detail jsonb, version int, key text, priority int)
 language plpgsql volatile set search_path = pg_catalog, pg_temp
   -- Index probes only, whatever the statistics of tables not analysed since they grew may say.
+  -- One plan for ever: for a call of one contact planning costs more than the rest.
   set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+  set plan_cache_mode = force_generic_plan
   set timezone = 'UTC'                     -- of the times among the numbers
 as $$
 #variable_conflict use_column
@@ -43,55 +52,61 @@ declare
   v_local     text[];                      -- the contact's zone
   v_new       uuid[] := '{}';
   v_added     uuid[];
+  v_unwritten int[] := '{}';               -- ordinals of those whose rows the caller makes
 begin
   select t.name, t.timezone,
          exists (select from waypost.suppressed s where s.bucket = waypost.home_bucket(p_tenant) and s.tenant_id = p_tenant)
     into v_tenant, v_zone, v_suppresses
   from waypost.tenants t where t.id = p_tenant;
 
-  select array_agg(x.b order by x.o), array_agg(x.version order by x.o), array_agg(x.priority order by x.o),
-         array_agg(case when x.allow_multiple then x.k || ':' || x.s::text else x.k end order by x.o),
-         array_agg(waypost.assemble_id(waypost.millis(coalesce(x.at, p_now)), x.b,
-           sha256(convert_to(concat_ws(E'\x1f', v_tenant, x.slug, x.c, x.k, x.s), 'UTF8'))) order by x.o),
-         array_agg(coalesce(x.reason, case when x.suppressed is not null then 'suppressed' end) order by x.o),
+  -- Ordered below, so that no aggregate sorts for itself; offset 0: what an id is made of is computed once.
+  select array_agg(x.b), array_agg(x.version), array_agg(x.priority), array_agg(x.live),
+         array_agg(waypost.assemble_id(waypost.millis(x.at), x.b, x.hash)),
+         array_agg(coalesce(x.reason, case when x.suppressed is not null then 'suppressed' end)),
          array_agg(case x.reason
                      when 'workflow_not_started' then jsonb_build_object('startsAt', x.starts_at)
                      when 'workflow_ended' then jsonb_build_object('endsAt', x.ends_at)
                      when 'paused_dates' then jsonb_build_object('until',
                        (select upper(r) from unnest(x.pauses) r where p_now <@ r))
                      else case when x.reason is null then x.suppressed end
-                   end order by x.o),
-         array_agg(case when x.reason is null and x.suppressed is null and x.ledger
-                        then row_number else 0 end::int order by x.o),
-         array_agg(x.timezone order by x.o)
+                   end),
+         array_agg(case when x.reason is null and x.suppressed is null and x.ledger then x.turn else 0 end::int),
+         array_agg(x.timezone)
     into v_bucket, v_version, v_priority, v_live, v_id, v_reason, v_detail, v_pass, v_local
   from (
-    select i.o, i.c, i.at, w.slug, w.version, w.allow_multiple, w.starts_at, w.ends_at, w.pauses, c.timezone,
-           coalesce(waypost.bucket_of(p_tenant, i.c), waypost.home_bucket(p_tenant)) as b,
-           coalesce(i.s, waypost.new_id()) as s,
-           coalesce(i.k, waypost.key_at(i.e -> 'data', w.key_path), i.c::text) as k,
-           coalesce(i.p, w.priority, 0) as priority,
-           coalesce(w.needs_ledger, false) or i.l is not null as ledger,
-           row_number() over (partition by i.c, i.w, w.needs_ledger or i.l is not null order by i.o),
-           case when v_suppresses
-                then waypost.suppression_of(p_tenant, w.suppression_lists, c.id, c.email, c.phone, p_now)
-           end as suppressed,
-           case
-             when w.id is null then 'unknown_workflow'
-             when w.status <> 'active' then 'workflow_' || w.status
-             when w.version is null then 'workflow_unpublished'
-             when p_now < w.starts_at then 'workflow_not_started'
-             when p_now >= w.ends_at then 'workflow_ended'
-             when p_now <@ w.pauses then 'paused_dates'
-             when c.id is null then 'unknown_contact'
-             when i.k is null and w.key_required then 'key_required'
-           end as reason
-    from unnest(p_workflow, p_contact, p_key, p_source, p_at, p_event, p_priority, coalesce(p_limit, '{}'))
-         with ordinality i(w, c, k, s, at, e, p, l, o)
-    left join waypost.workflows w on w.id = i.w and w.tenant_id = p_tenant
-    left join lateral (select k.id, k.timezone, k.email, k.phone from waypost.contacts k
-                       where k.tenant = v_tenant and k.id = i.c limit 1) c on true
-    where i.o <= cardinality(p_workflow)) x;
+    select x.*, case when x.allow_multiple then x.k || ':' || x.s::text else x.k end as live,
+           sha256(convert_to(concat_ws(E'\x1f', v_tenant, x.slug, x.c, x.k, x.s), 'UTF8')) as hash
+    from (
+      select i.o, i.c, coalesce(i.at, p_now) as at, w.slug, w.version, w.allow_multiple, w.starts_at, w.ends_at,
+             w.pauses, c.timezone,
+             coalesce(waypost.bucket_of(p_tenant, i.c), waypost.home_bucket(p_tenant)) as b,
+             coalesce(i.s, waypost.new_id()) as s,
+             coalesce(i.k, waypost.key_at(i.e -> 'data', w.key_path), i.c::text) as k,
+             coalesce(i.p, w.priority, 0) as priority,
+             coalesce(w.needs_ledger, false) or i.l is not null as ledger,
+             row_number() over (partition by i.c, i.w, w.needs_ledger or i.l is not null order by i.o) as turn,
+             case when v_suppresses
+                  then waypost.suppression_of(p_tenant, w.suppression_lists, c.id, c.email, c.phone, p_now)
+             end as suppressed,
+             case
+               when w.id is null then 'unknown_workflow'
+               when w.status <> 'active' then 'workflow_' || w.status
+               when w.version is null then 'workflow_unpublished'
+               when p_now < w.starts_at then 'workflow_not_started'
+               when p_now >= w.ends_at then 'workflow_ended'
+               when p_now <@ w.pauses then 'paused_dates'
+               when c.id is null then 'unknown_contact'
+               when i.k is null and w.key_required then 'key_required'
+             end as reason
+      from unnest(p_workflow, p_contact, p_key, p_source, p_at, p_event, p_priority, coalesce(p_limit, '{}'))
+           with ordinality i(w, c, k, s, at, e, p, l, o)
+      left join waypost.workflows w on w.id = i.w and w.tenant_id = p_tenant
+      left join lateral (select k.id, k.timezone, k.email, k.phone from waypost.contacts k
+                         where k.tenant = v_tenant and k.id = i.c limit 1) c on true
+      where i.o <= cardinality(p_workflow)
+      offset 0) x
+    order by x.o
+    offset 0) x;
 
   if exists (select from unnest(v_pass) p where p > 0) then
     -- The ledger rows, in order; whoever holds one decides alone until the commit.
@@ -154,6 +169,21 @@ begin
         where u.o <= cardinality(p_workflow)) y;
     end if;
 
+    if v_turn = 0 and p_begin is not null then
+      -- Theirs are not written: the first of each free live key.
+      select array_agg(x.id), array_agg(x.o) into v_added, v_unwritten
+      from (select u.id, u.o::int,
+                   row_number() over (partition by u.b, u.c, u.w, u.live order by u.o) as place
+            from unnest(v_bucket, v_id, p_workflow, p_contact, v_live, v_reason, v_pass)
+                 with ordinality u(b, id, w, c, live, reason, pass, o)
+            where u.reason is null and u.pass = 0 and u.w = any (p_begin)
+              and not exists (select from waypost.runs r
+                              where r.bucket = u.b and r.tenant_id = p_tenant and r.contact_id = u.c
+                                and r.workflow_id = u.w and r.key = u.live)) x
+      where x.place = 1;
+      v_new := v_new || v_added;
+    end if;
+
     with added as (
       insert into waypost.runs (bucket, id, tenant_id, workflow_id, version, contact_id, key, priority, due_at,
                                 enrolled_at, state)
@@ -162,7 +192,7 @@ begin
                || case when u.d > 0 then jsonb_build_object('d', u.d) else '{}' end
       from unnest(v_bucket, v_id, p_workflow, v_version, p_contact, v_live, v_priority, p_event, p_depth, v_reason, v_pass)
            u(b, id, w, version, c, live, p, e, d, reason, pass)
-      where u.reason is null and u.pass = v_turn
+      where u.reason is null and u.pass = v_turn and (v_turn > 0 or p_begin is null or u.w <> all (p_begin))
       order by u.b, u.c, u.w, u.live
       on conflict do nothing
       returning id)
@@ -180,9 +210,10 @@ begin
   if (select count(*) from unnest(v_new)) < cardinality(p_workflow) then
     -- A statement of its own: it sees what another caller has committed while the insert waited for it.
     select array_agg(case when x.verdict = 'enrolled' then null else coalesce(x.reason, 'duplicate') end order by x.o),
-           array_agg(case x.verdict when 'enrolled' then x.id when 'duplicate' then x.holder end order by x.o)
+           array_agg(case x.verdict when 'enrolled' then x.id when 'duplicate' then coalesce(x.holder, x.first) end order by x.o)
       into v_reason, v_id
-    from (select u.o, u.id, u.reason, r.id as holder, case
+    from (select u.o, u.id, u.reason, r.id as holder,
+                 first_value(n.id) over (partition by u.b, u.c, u.w, u.live order by n.id is null, u.o) as first, case
               when u.reason is not null then 'blocked'
               when n.id is not null and row_number() over (partition by u.id order by u.reason nulls first, u.o) = 1
                 then 'enrolled'
@@ -208,8 +239,10 @@ begin
   return query
   select u.o::int, u.id, case when u.reason is null then 'enrolled' when u.reason = 'duplicate' then 'duplicate'
                               else 'blocked' end,
-         u.reason, u.detail
+         u.reason, u.detail, f.version, f.live, f.priority
   from unnest(v_id, v_reason, v_detail) with ordinality u(id, reason, detail, o)
+  left join lateral (select v_version[u.o] as version, v_live[u.o] as live, v_priority[u.o] as priority
+                     where u.o = any (v_unwritten)) f on true
   order by u.o;
 end
 $$;

@@ -12,6 +12,7 @@ create or replace function waypost.enroll_many(
   tenant       text default waypost.current_tenant()
 ) returns table (contact_id uuid, execution_id uuid, outcome text, reason text)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan  -- as in enroll_batch
 as $$
 #variable_conflict use_column
 declare

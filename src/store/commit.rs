@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreResult, choices, contacts, contacts::Delta, others, sql, storable};
+use super::{
+    StoreResult, choices, contacts, contacts::Delta, executions::Claimed, others, sql, storable,
+};
 use crate::{
     faults::{self, FailPoint},
     model::{
@@ -39,9 +41,27 @@ pub struct Settled {
     pub tenant: Arc<str>,
     /// How many starts the ledger keeps; none: the workflow's rules need no ledger.
     pub ledger: Option<i32>,
+    /// It has no row yet: this transaction enrolled it.
+    pub fresh: bool,
 }
 
 impl Settled {
+    /// An execution that stays as it was enrolled: its first burst comes later.
+    fn unbegun(claimed: &Claimed) -> Self {
+        let execution = claimed.execution.clone();
+        Self {
+            transition: Transition {
+                due_at: execution.due_at,
+                ..Transition::unchanged(&execution)
+            },
+            execution,
+            now: claimed.now,
+            tenant: Arc::from(""),
+            ledger: None,
+            fresh: true,
+        }
+    }
+
     fn writes_contact(&self) -> bool {
         self.transition
             .effects
@@ -152,7 +172,9 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
     let (ended, going): (Vec<&Settled>, Vec<&Settled>) = batch
         .iter()
         .partition(|one| one.transition.status.is_final());
-    rows::update(connection, &going).await?;
+    let (fresh, stored): (Vec<&Settled>, Vec<&Settled>) = going.iter().partition(|one| one.fresh);
+    rows::update(connection, &stored).await?;
+    rows::insert(connection, &fresh).await?;
     faults::at(FailPoint::CommitRuns).await?;
     rows::finish(connection, &ended).await?;
     others::tell_parents(connection, &ended).await?;
@@ -165,6 +187,18 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
     faults::at(FailPoint::CommitSends).await?;
     choices::keep(connection, &batch).await?;
     insert_refusals(connection, &batch).await
+}
+
+/// Gives rows to executions that were enrolled without, and that this transaction does not begin.
+///
+/// # Errors
+/// Of the database; where somebody else took a live key meanwhile, too.
+pub async fn insert_unbegun(
+    connection: &mut PgConnection,
+    fresh: impl Iterator<Item = &Claimed>,
+) -> StoreResult<()> {
+    let rows: Vec<Settled> = fresh.map(Settled::unbegun).collect();
+    rows::insert(connection, &rows.iter().collect::<Vec<_>>()).await
 }
 
 /// Contact writes go in rounds, one execution of a contact a round: the events of one write have one cause.

@@ -54,9 +54,23 @@ pub struct Enrolled {
     pub reason: Option<String>,
     /// The numbers behind the reason.
     pub detail: Option<Value>,
+    /// It has no row: the caller begins it.
+    pub unwritten: Option<Unwritten>,
 }
 
-/// Enrols candidates of one tenant.
+/// What the row of an execution would hold that the caller does not know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unwritten {
+    /// The version that is published.
+    pub version: i32,
+    /// The live key.
+    pub key: String,
+    /// Lower goes first.
+    pub priority: i16,
+}
+
+/// Enrols candidates of one tenant. Those of the workflows `begin` get no row, unless a ledger is asked: the caller
+/// begins and writes them in this transaction.
 ///
 /// # Errors
 /// Of the database.
@@ -64,6 +78,7 @@ pub async fn enroll(
     connection: &mut PgConnection,
     tenant: i32,
     candidates: &[Candidate],
+    begin: &[i32],
     now: Instant,
 ) -> StoreResult<Vec<Enrolled>> {
     let window = |c: &Candidate| c.limit.as_ref().and_then(|l| l.window.clone());
@@ -101,17 +116,28 @@ pub async fn enroll(
                 .map(|c| window(c).map(|w| w.1))
                 .collect::<Vec<_>>(),
         )
+        .bind((!begin.is_empty()).then_some(begin))
         .fetch_all(connection)
         .await?;
     rows.iter()
         .map(|row| {
             let ord: i32 = row.try_get(0)?;
+            let version: Option<i32> = row.try_get(5)?;
+            let unwritten = version.map(|version| {
+                let priority: i32 = row.try_get(7)?;
+                Ok::<_, sqlx::Error>(Unwritten {
+                    version,
+                    key: row.try_get(6)?,
+                    priority: i16::try_from(priority).unwrap_or_default(),
+                })
+            });
             Ok(Enrolled {
                 index: usize::try_from(ord - 1).unwrap_or_default(),
                 execution: row.try_get(1)?,
                 outcome: row.try_get(2)?,
                 reason: row.try_get(3)?,
                 detail: row.try_get(4)?,
+                unwritten: unwritten.transpose()?,
             })
         })
         .collect()

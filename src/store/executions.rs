@@ -24,6 +24,8 @@ pub struct Claimed {
     pub now: Instant,
     /// Why its memory cannot be read, if it cannot: it is failed alone (I-9).
     pub broken: Option<String>,
+    /// This transaction enrolled it, and it has no row yet.
+    pub fresh: bool,
 }
 
 /// An input that waited in `waypost.wakes`.
@@ -362,5 +364,6 @@ pub(super) fn claimed(row: &PgRow) -> StoreResult<Claimed> {
         }),
         now: row.try_get(13)?,
         broken,
+        fresh: false,
     })
 }

@@ -374,6 +374,7 @@ fn undone(row: &PgRow, now: Instant) -> StoreResult<Settled> {
         now,
         tenant: "".into(),
         ledger: None,
+        fresh: false,
         execution,
     })
 }

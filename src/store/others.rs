@@ -125,7 +125,7 @@ async fn write(connection: &mut PgConnection, asked: &[(&Settled, &Enroll)]) -> 
             .map_or(executions::BEGINNING, |(one, _)| one.now);
         let mut awaited: Vec<(&Settled, &Enroll, Uuid)> = Vec::new();
         if !candidates.is_empty() {
-            for done in enroll::enroll(connection, tenant, &candidates, now).await? {
+            for done in enroll::enroll(connection, tenant, &candidates, &[], now).await? {
                 let Some((one, asked)) = known.get(done.index) else {
                     continue;
                 };

@@ -89,6 +89,9 @@ pub async fn publish(
     let keep = keep(program);
     if keep > before.keep {
         // First bursts under way write their starts before these are read; later ones know of the ledger.
+        sqlx::query(sql!("lock_matching"))
+            .execute(&mut *connection)
+            .await?;
         sqlx::query(sql!("lock_unstarted"))
             .bind(tenant)
             .bind(workflow)

@@ -181,6 +181,7 @@ impl<'a> Stage<'a> {
                 self.settled.push(Settled {
                     tenant: self.shared.tenant_name(current.tenant),
                     ledger,
+                    fresh: claimed.fresh,
                     execution: claimed.execution.clone(),
                     transition,
                     now,
@@ -250,6 +251,19 @@ impl<'a> Stage<'a> {
             }
         }
         Some(transition)
+    }
+
+    /// Whether a step so far enrols the contact elsewhere or ends other executions: those look at rows.
+    pub(crate) fn asks_of_others(&self) -> bool {
+        let mut effects = self.settled.iter().flat_map(|s| &s.transition.effects);
+        effects.any(|effect| matches!(effect, Effect::Enroll(_) | Effect::Remove(_)))
+    }
+
+    /// All executions so far have rows by now.
+    pub(crate) fn have_rows(&mut self) {
+        for settled in &mut self.settled {
+            settled.fresh = false;
+        }
     }
 
     /// Executions that are not part of the commit any more, e.g. because their input must wait.

@@ -373,7 +373,7 @@ async fn handle(
     let mut left = stage.write(connection).await?;
     faults::at(FailPoint::MatchAdvanced).await?;
     wanted.retain(|w| !left.held.contains(&w.person));
-    let enrolled = enrol::enroll_all(connection, &mut decided, wanted).await?;
+    let enrolled = enrol::enroll_all(connection, &mut decided, wanted, alone).await?;
     let refused = decided
         .iter_mut()
         .filter(|d| !person(d.event).is_some_and(|who| left.held.contains(&who)));
@@ -387,7 +387,7 @@ async fn handle(
         // An execution whose own writes are refused is failed by the run loop; its event was handled.
         left.ready |= !enrolled.is_empty();
     } else {
-        let (after, who) = enrol::begin(&mut stage, connection, scope, &enrolled).await?;
+        let (after, who) = enrol::begin(&mut stage, connection, scope, enrolled).await?;
         left.add(&after);
         begun = who;
     }
@@ -463,6 +463,7 @@ fn decide(
                     event: index,
                     note: notes.len(),
                     begins: enrol::begins(&program, &decision.trigger, tz, event.now),
+                    fresh: enrol::may_do_without_row(&program),
                     candidate: Candidate {
                         workflow: version.0,
                         contact: who.1,

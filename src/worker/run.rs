@@ -370,6 +370,7 @@ impl Runner {
                     programs.get(&version).map(|program| &**program),
                     standings.get(&version.0),
                 ),
+                fresh: false,
             };
             let settled = vec![settled];
             // Somebody holds the ledger's row: the execution stays due, and comes again.

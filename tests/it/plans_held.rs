@@ -180,6 +180,11 @@ fn statements() -> Vec<Held> {
             1
         ),
         held!(
+            "insert_runs",
+            "select array_to_string(array_fill('''{}'''::text, array[14]), ', ')",
+            1
+        ),
+        held!(
             "insert_bursts",
             "select array_to_string(array_fill('''{}'''::text, array[12]), ', ')",
             1

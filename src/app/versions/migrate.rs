@@ -193,6 +193,7 @@ impl<'a> Mover<'a> {
                         now,
                         tenant: self.tenant.name.as_str().into(),
                         ledger: None,
+                        fresh: false,
                     });
                     continue;
                 }

@@ -36,6 +36,34 @@ pub(in crate::store) async fn update(
     Ok(())
 }
 
+/// Writes executions that have no row yet and go on.
+pub(in crate::store) async fn insert(
+    connection: &mut PgConnection,
+    fresh: &[&Settled],
+) -> StoreResult<()> {
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql!("insert_runs"))
+        .bind(column(fresh, |o| o.execution.bucket))
+        .bind(column(fresh, |o| o.execution.id))
+        .bind(column(fresh, |o| o.execution.tenant))
+        .bind(column(fresh, |o| o.execution.workflow))
+        .bind(column(fresh, |o| o.execution.version))
+        .bind(column(fresh, |o| o.execution.contact))
+        .bind(column(fresh, |o| o.execution.key.as_str()))
+        .bind(column(fresh, |o| o.transition.status.code()))
+        .bind(column(fresh, |o| o.execution.priority))
+        .bind(column(fresh, |o| o.transition.seq))
+        .bind(column(fresh, |o| o.transition.node))
+        .bind(column(fresh, |o| o.transition.due_at))
+        .bind(column(fresh, |o| o.execution.enrolled_at))
+        .bind(states(fresh)?)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Moves executions that have ended to the cold table; their last burst goes with them.
 pub(in crate::store) async fn finish(
     connection: &mut PgConnection,
@@ -44,21 +72,22 @@ pub(in crate::store) async fn finish(
     if ended.is_empty() {
         return Ok(());
     }
-    let buckets = column(ended, |o| o.execution.bucket);
-    let ids = column(ended, |o| o.execution.id);
-    sqlx::query(sql!("delete_runs"))
-        .bind(&buckets)
-        .bind(&ids)
-        .execute(&mut *connection)
-        .await?;
+    let stored: Vec<&Settled> = ended.iter().filter(|one| !one.fresh).copied().collect();
+    if !stored.is_empty() {
+        sqlx::query(sql!("delete_runs"))
+            .bind(column(&stored, |o| o.execution.bucket))
+            .bind(column(&stored, |o| o.execution.id))
+            .execute(&mut *connection)
+            .await?;
+    }
     let bursts: Vec<Option<Burst>> = column(ended, |o| burst(&o.transition.entries));
     let of_burst = |get: fn(&Burst) -> &str| -> Vec<Option<&str>> {
         bursts.iter().map(|b| b.as_ref().map(get)).collect()
     };
     let results = bursts.iter().map(|b| b.as_ref()?.results.as_deref());
     let query = sqlx::query(sql!("insert_finished"))
-        .bind(&buckets)
-        .bind(&ids)
+        .bind(column(ended, |o| o.execution.bucket))
+        .bind(column(ended, |o| o.execution.id))
         .bind(column(ended, |o| o.execution.tenant))
         .bind(column(ended, |o| o.execution.workflow))
         .bind(column(ended, |o| o.execution.version))

@@ -1,6 +1,6 @@
 //! Who fits is enrolled, in the matching transaction; and whoever begins at once runs their first burst there.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono_tz::Tz;
 use sqlx::PgConnection;
@@ -9,11 +9,14 @@ use uuid::Uuid;
 use super::{Decided, Person};
 use crate::{
     engine::program::Program,
-    model::{execution::Instant, transition::Input},
+    model::{
+        execution::{Execution, Instant, State, Status},
+        transition::Input,
+    },
     store::{
-        Scope, StoreResult,
-        enroll::{self, Candidate, RateLimit},
-        executions,
+        Scope, StoreResult, commit,
+        enroll::{self, Candidate, RateLimit, Unwritten},
+        executions::{self, Claimed},
         workflows::stored_span,
     },
     worker::advance::{Left, Stage},
@@ -27,6 +30,33 @@ pub(super) struct Wanted {
     pub(super) note: usize,
     /// When it begins, where its trigger puts it off.
     pub(super) begins: Option<Instant>,
+    /// It may do without a row until its first burst.
+    pub(super) fresh: bool,
+}
+
+/// Whom this transaction enrolled and may begin.
+#[derive(Default)]
+pub(super) struct New {
+    /// Those that have a row.
+    stored: Vec<(i16, Uuid)>,
+    /// Those that have none yet.
+    fresh: Vec<Claimed>,
+}
+
+impl New {
+    pub(super) fn is_empty(&self) -> bool {
+        self.stored.is_empty() && self.fresh.is_empty()
+    }
+}
+
+/// Whether executions of this program need no row before their first burst: nothing that is decided by rows, or waits
+/// in one, concerns them.
+pub(super) fn may_do_without_row(program: &Program) -> bool {
+    let rules = program.rules();
+    let mut triggers = program.triggers.iter();
+    !rules.needs_ledger
+        && rules.workflow_limit.is_none()
+        && triggers.all(|t| t.max_per_contact.is_none() && t.debounce.is_none())
 }
 
 /// When an execution begins that this trigger enrols now; none: at once.
@@ -45,17 +75,18 @@ pub(super) fn rate_limit(program: &Program, trigger: &str) -> Option<RateLimit> 
 }
 
 /// Enrols tenant by tenant and writes the outcomes into the events' notes.
-/// Returns the executions that are there now and may begin at once.
+/// Returns the executions that are there now and may begin at once; `alone`: all of them with rows.
 pub(super) async fn enroll_all(
     connection: &mut PgConnection,
     decided: &mut [Decided<'_>],
     wanted: Vec<Wanted>,
-) -> StoreResult<Vec<(i16, Uuid)>> {
+    alone: bool,
+) -> StoreResult<New> {
     let mut tenants: BTreeMap<i32, Vec<Wanted>> = BTreeMap::new();
     for one in wanted {
         tenants.entry(one.person.0).or_default().push(one);
     }
-    let mut ready = Vec::new();
+    let mut new = New::default();
     for (tenant, mut wanted) in tenants {
         let now = decided[wanted[0].event].event.now;
         if wanted.iter().any(|one| one.begins.is_some()) {
@@ -66,15 +97,20 @@ pub(super) async fn enroll_all(
         }
         let mut later = Vec::new();
         let candidates: Vec<Candidate> = wanted.iter().map(|w| w.candidate.clone()).collect();
-        for outcome in enroll::enroll(connection, tenant, &candidates, now).await? {
+        let fresh = wanted.iter().filter(|one| one.fresh && !alone);
+        let mut begin: Vec<i32> = fresh.map(|one| one.candidate.workflow).collect();
+        begin.sort_unstable();
+        begin.dedup();
+        for outcome in enroll::enroll(connection, tenant, &candidates, &begin, now).await? {
             let Some(one) = wanted.get(outcome.index) else {
                 continue;
             };
             if let (Some(id), "enrolled") = (outcome.execution, &*outcome.outcome) {
                 let bucket = decided[one.event].event.bucket;
-                match one.begins {
-                    None => ready.push((bucket, id)),
-                    begins => later.push((bucket, id, begins)),
+                match (outcome.unwritten, one.begins) {
+                    (Some(row), _) => new.fresh.push(unbegun(one, bucket, id, row, now)),
+                    (None, None) => new.stored.push((bucket, id)),
+                    (None, begins) => later.push((bucket, id, begins)),
                 }
             }
             if let Some(note) = decided[one.event].notes.get_mut(one.note) {
@@ -88,7 +124,36 @@ pub(super) async fn enroll_all(
         }
         executions::postpone(connection, &later).await?;
     }
-    Ok(ready)
+    Ok(new)
+}
+
+/// The execution as its row would hold it.
+fn unbegun(wanted: &Wanted, bucket: i16, id: Uuid, row: Unwritten, now: Instant) -> Claimed {
+    let candidate = &wanted.candidate;
+    Claimed {
+        execution: Arc::new(Execution {
+            bucket,
+            id,
+            tenant: wanted.person.0,
+            workflow: candidate.workflow,
+            version: row.version,
+            contact: candidate.contact,
+            key: row.key,
+            status: Status::Ready,
+            priority: row.priority,
+            seq: 0,
+            enrolled_at: now,
+            due_at: Some(now),
+            state: State {
+                event: Some(candidate.envelope.clone()),
+                depth: candidate.depth.unsigned_abs(),
+                ..State::default()
+            },
+        }),
+        now,
+        broken: None,
+        fresh: true,
+    }
 }
 
 /// What finds an execution that its trigger has put off and that has not begun goes to that one.
@@ -129,33 +194,52 @@ async fn debounce(
 }
 
 /// Runs the first burst of executions that this transaction enrolled: one commit less from the event to the first
-/// step, and no second look at the contact. What cannot begin here (the contact is held, another version was
-/// published meanwhile) stays due, and the run loop begins it.
+/// step, and no second look at the contact; one that ends in it never stands in the hot table. What cannot begin here
+/// (the contact is held, another version was published meanwhile) is due, and the run loop begins it.
 ///
 /// Also returns the contacts of those that began.
 pub(super) async fn begin(
     stage: &mut Stage<'_>,
     connection: &mut PgConnection,
     scope: &Scope,
-    enrolled: &[(i16, Uuid)],
+    new: New,
 ) -> StoreResult<(Left, Vec<Uuid>)> {
-    if enrolled.is_empty() {
+    if new.is_empty() {
         return Ok((Left::default(), Vec::new()));
     }
-    let mut claimed = executions::claim_ids(connection, scope, enrolled).await?;
-    claimed.retain(|c| {
-        stage
-            .program((c.execution.workflow, c.execution.version))
-            .is_some()
-    });
+    let enrolled = new.stored.len() + new.fresh.len();
+    let mut claimed = new.fresh;
+    if !new.stored.is_empty() {
+        claimed.extend(executions::claim_ids(connection, scope, &new.stored).await?);
+    }
+    let known = |c: &Claimed| {
+        let version = (c.execution.workflow, c.execution.version);
+        stage.program(version).is_some()
+    };
+    let (claimed, unknown): (Vec<Claimed>, Vec<Claimed>) = claimed.into_iter().partition(known);
     stage.admit(connection, claimed.iter()).await?;
-    for one in &claimed {
-        stage.feed(one, &Input::Time);
+    let fed: Vec<bool> = claimed
+        .iter()
+        .map(|one| stage.feed(one, &Input::Time))
+        .collect();
+    let rows_first = stage.asks_of_others();
+    if rows_first {
+        let fresh = claimed.iter().filter(|one| one.fresh);
+        commit::insert_unbegun(connection, fresh).await?;
+        stage.have_rows();
     }
     let mut left = stage.write(connection).await?;
-    left.ready |= !left.held.is_empty() || claimed.len() < enrolled.len();
-    let of = |c: &executions::Claimed| (c.execution.tenant, c.execution.contact);
-    claimed.retain(|c| !left.held.contains(&of(c)));
-    let begun = claimed.iter().map(|c| c.execution.contact).collect();
+    let of = |c: &Claimed| (c.execution.tenant, c.execution.contact);
+    let (mut begun, mut not_begun) = (Vec::new(), unknown);
+    for (one, fed) in claimed.into_iter().zip(fed) {
+        if fed && !left.held.contains(&of(&one)) {
+            begun.push(one.execution.contact);
+        } else if !rows_first {
+            not_begun.push(one);
+        }
+    }
+    left.ready |= begun.len() < enrolled;
+    let fresh = not_begun.iter().filter(|one| one.fresh);
+    commit::insert_unbegun(connection, fresh).await?;
     Ok((left, begun))
 }

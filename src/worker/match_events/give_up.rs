@@ -65,6 +65,7 @@ pub(super) async fn give_up(
         execution: claimed.execution.clone(),
         now: claimed.now,
         ledger: None,
+        fresh: false,
     });
     commit::commit(tx, settled.collect()).await
 }

@@ -11,6 +11,7 @@ mod crowded;
 mod disk_full;
 mod events;
 mod figure;
+mod first_bursts;
 mod flaps;
 mod joins;
 mod kills;

@@ -279,7 +279,7 @@ async fn really(
         depth: 0,
         limit,
     };
-    let answer = enroll::enroll(c, tenant, &[candidate], who.now)
+    let answer = enroll::enroll(c, tenant, &[candidate], &[], who.now)
         .await
         .unwrap();
     let answer = answer.into_iter().next().unwrap();

@@ -1,8 +1,8 @@
 //! The floor: the least that storage has to do for five steps, and nothing else.
 //!
 //! A small table of what is due; a worker takes a batch out of it with `DELETE ... RETURNING`, makes five
-//! steps of nothing in memory, and writes one row for each with its history as one JSON document, all in one
-//! transaction. No interpreter, no uniqueness, no tenants' walls, no goal, no contact: what the engine adds
+//! steps of nothing in memory, and writes one row for each with its history as one JSON document (number, outcome and
+//! result of every step), all in one transaction. No interpreter, no uniqueness, no tenants' walls, no goal, no contact: what the engine adds
 //! is measured against this.
 
 use std::time::Instant;
@@ -33,8 +33,8 @@ const TABLES: &str = "
     create schema waypost_floor;
     create table waypost_floor.hot (
       id           bigint generated always as identity,
-      tenant_id    int not null,
-      workflow_id  int not null,
+      tenant_id    bigint not null,
+      workflow_id  bigint not null,
       contact_id   bigint not null,
       step         int not null default 0,
       due_at       timestamptz not null default clock_timestamp(),
@@ -45,9 +45,10 @@ const TABLES: &str = "
     create index hot_due on waypost_floor.hot (due_at);
     create table waypost_floor.cold (
       id           bigint not null,
-      tenant_id    int not null,
-      workflow_id  int not null,
+      tenant_id    bigint not null,
+      workflow_id  bigint not null,
       contact_id   bigint not null,
+      status       smallint not null,
       created_at   timestamptz not null,
       finished_at  timestamptz not null default clock_timestamp(),
       state        jsonb not null,
@@ -61,10 +62,12 @@ const CLAIM: &str = "
     delete from waypost_floor.hot h
      where h.id = any (array(select d.id from waypost_floor.hot d where d.due_at <= clock_timestamp()
                               order by d.due_at limit $1 for update skip locked))
-    returning h.id, h.tenant_id, h.workflow_id, h.contact_id, h.created_at, h.state";
+    returning h.id, h.tenant_id, h.workflow_id, h.contact_id, h.created_at, h.state, h.step";
 const FINISH: &str = "
-    insert into waypost_floor.cold (id, tenant_id, workflow_id, contact_id, created_at, state, history)
-    select * from unnest($1::bigint[], $2::int[], $3::int[], $4::bigint[], $5::timestamptz[], $6::jsonb[], $7::jsonb[])";
+    insert into waypost_floor.cold (id, tenant_id, workflow_id, contact_id, status, created_at, state, history)
+    select i, t, w, c, 2, at, s::jsonb, h::jsonb
+      from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[])
+           y(i, t, w, c, at, s, h)";
 
 /// The floor with so many executions.
 pub(super) struct Floor {
@@ -135,8 +138,12 @@ async fn work(pool: PgPool) -> AppResult<()> {
             .bind(done.iter().map(|d| d.workflow).collect::<Vec<_>>())
             .bind(done.iter().map(|d| d.contact).collect::<Vec<_>>())
             .bind(done.iter().map(|d| d.created).collect::<Vec<_>>())
-            .bind(done.iter().map(|d| &d.state).collect::<Vec<_>>())
-            .bind(done.iter().map(|d| &d.history).collect::<Vec<_>>())
+            .bind(done.iter().map(|d| d.state.to_string()).collect::<Vec<_>>())
+            .bind(
+                done.iter()
+                    .map(|d| d.history.to_string())
+                    .collect::<Vec<_>>(),
+            )
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
@@ -146,8 +153,8 @@ async fn work(pool: PgPool) -> AppResult<()> {
 /// One row after its five steps.
 struct Done {
     id: i64,
-    tenant: i32,
-    workflow: i32,
+    tenant: i64,
+    workflow: i64,
     contact: i64,
     created: DateTime<Utc>,
     state: Value,
@@ -158,9 +165,10 @@ impl Done {
     fn of(row: &PgRow) -> Result<Self, sqlx::Error> {
         let mut state: Value = row.try_get(5)?;
         let mut history = Vec::new();
-        for step in 1..=STEPS {
+        let begun: i32 = row.try_get(6)?;
+        for step in i64::from(begun) + 1..=STEPS {
             state["last"] = step.into();
-            history.push(json!({"n": step, "ok": step}));
+            history.push(json!({"n": step, "s": 2, "o": {"ok": step}}));
         }
         Ok(Self {
             id: row.try_get(0)?,
