@@ -2,7 +2,7 @@
 -- Called by: recount_workflows, waypost verify. Index: none, it reads ended executions, history and refusals whole.
 -- needs: refused_at_start
 create or replace view waypost.counted_workflows with (security_invoker = true) as
-select t.name as tenant, x.tenant_id, x.workflow_id, sum(x.completed)::bigint as completed, sum(x.exited)::bigint as exited,
+select t.name as tenant, w.slug as workflow, x.tenant_id, x.workflow_id, sum(x.completed)::bigint as completed, sum(x.exited)::bigint as exited,
        sum(x.cancelled)::bigint as cancelled, sum(x.failed)::bigint as failed, sum(x.blocked)::bigint as blocked,
        sum(x.goals)::bigint as goals, sum(x.took) as completion_time
 from (select f.tenant_id, f.workflow_id, count(*) filter (where f.status = 4) as completed,
@@ -28,9 +28,11 @@ from (select f.tenant_id, f.workflow_id, count(*) filter (where f.status = 4) as
       where b.reason <> 'duplicate'
       group by b.tenant_id, b.workflow_id) x
 join waypost.tenants t on t.id = x.tenant_id
-group by t.name, x.tenant_id, x.workflow_id;
+join waypost.workflows w on w.id = x.workflow_id
+group by t.name, w.slug, x.tenant_id, x.workflow_id;
 comment on view waypost.counted_workflows is 'Figures of each workflow, counted in the tables that are kept';
 comment on column waypost.counted_workflows.tenant is 'Name of the tenant it belongs to';
+comment on column waypost.counted_workflows.workflow is 'Id of the workflow, as in its definition';
 comment on column waypost.counted_workflows.tenant_id is 'Number of the tenant';
 comment on column waypost.counted_workflows.workflow_id is 'Number of the workflow';
 comment on column waypost.counted_workflows.completed is 'Executions that came to the end of every branch';
