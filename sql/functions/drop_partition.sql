@@ -50,6 +50,7 @@ begin
     return 'gone';
   end if;
   if exists (select from pg_catalog.pg_locks l
+             join pg_catalog.pg_database d on d.oid = l.database and d.datname = pg_catalog.current_database()
              where l.relation = v_oid and l.mode = 'AccessShareLock' and l.granted and l.pid <> pg_catalog.pg_backend_pid())
   then
     return 'busy';
