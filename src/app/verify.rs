@@ -40,7 +40,7 @@ macro_rules! check {
 }
 
 /// Every check, in the order of the report.
-pub const CHECKS: [Check; 16] = [
+pub const CHECKS: [Check; 17] = [
     check!(
         "live_or_finished",
         "an execution is live or finished, never both"
@@ -63,6 +63,10 @@ pub const CHECKS: [Check; 16] = [
     check!(
         "attempt_recorded",
         "nothing was sent that was not first recorded"
+    ),
+    check!(
+        "settled_once",
+        "what was in doubt and was settled is certain"
     ),
     check!("can_wake", "every live execution will be woken"),
     check!("wakes_consumed", "no answer or command lies about"),

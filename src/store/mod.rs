@@ -9,6 +9,7 @@ pub mod clock;
 pub mod commit;
 pub mod contacts;
 pub mod counts;
+pub mod dead_rows;
 pub mod doorbell;
 mod embedded;
 pub mod enroll;

@@ -35,6 +35,7 @@ pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
         // What follows one of the rows is refused: the rows are settled, and the executions told apart (I-9).
         Err(error) if error.remedy() == Remedy::Isolate => {
             tracing::warn!(error = %error.class(), "settling lost leases failed; telling the executions apart");
+            faults::at(FailPoint::ReapApart).await?;
             reap(shared, scope, true).await
         }
         other => other,

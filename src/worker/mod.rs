@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub(crate) mod advance;
+mod clean;
 pub mod dispatch;
 pub mod drive;
 pub mod janitor;
@@ -184,7 +185,7 @@ impl Shared {
         secrets: Arc<dyn crate::connect::SecretSource + Send + Sync>,
         settings: WorkerSettings,
     ) -> StoreResult<Self> {
-        let loops = settings.runners + settings.matchers + settings.dispatchers + 7;
+        let loops = settings.runners + settings.matchers + settings.dispatchers + 8;
         Ok(Self {
             pool: store::connect(url, Purpose::Worker, u32::try_from(loops).unwrap_or(16))?,
             programs: Arc::default(),

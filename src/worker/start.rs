@@ -7,8 +7,14 @@ use tokio::{sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Round, Shared, dispatch::Dispatcher, janitor, listen, match_events::Matcher, pace::Pace,
-    run::Runner, schedule,
+    Round, Shared,
+    clean::{self, Cleaner},
+    dispatch::Dispatcher,
+    janitor, listen,
+    match_events::Matcher,
+    pace::Pace,
+    run::Runner,
+    schedule,
 };
 use crate::store::{Scope, StoreError, StoreResult, clock};
 
@@ -23,7 +29,7 @@ pub enum Role {
     Dispatch,
     /// Timers.
     Schedule,
-    /// Leases and partitions.
+    /// Leases, partitions, dead rows.
     Janitor,
 }
 
@@ -146,6 +152,7 @@ impl Worker {
                     loops.spawn(partition_loop(shared.clone(), end.clone()));
                     loops.spawn(fold_loop(shared.clone(), end.clone()));
                     loops.spawn(sweep_loop(shared.clone(), everyone.clone(), end.clone()));
+                    loops.spawn(clean_loop(shared.clone(), end.clone()));
                 }
             }
         }
@@ -261,6 +268,18 @@ async fn sweep_loop(shared: Shared, everyone: Everyone, end: CancellationToken) 
             Ok(scope) => janitor::sweep(&shared, &scope).await,
             Err(error) => Err(error),
         };
+        if !pace.wait(&round, &quiet, &end).await {
+            return;
+        }
+    }
+}
+
+async fn clean_loop(shared: Shared, end: CancellationToken) {
+    let mut cleaner = Cleaner::new(shared);
+    let mut pace = Pace::new("clean", clean::LOOK);
+    let quiet = tokio::sync::Notify::new();
+    loop {
+        let round = cleaner.run_once().await;
         if !pace.wait(&round, &quiet, &end).await {
             return;
         }

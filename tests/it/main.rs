@@ -9,6 +9,7 @@ mod branching;
 mod cancelled;
 mod chaos;
 mod checker;
+mod clean;
 mod cli;
 mod cli_operate;
 mod cli_serve;

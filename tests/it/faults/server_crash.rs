@@ -93,7 +93,7 @@ async fn f3_a_database_that_crashes_again_and_again_loses_nothing_acknowledged()
     let mut server = OwnServer::start("crashes");
     let url = server.url();
     server.deploy(&[journey(&provider), counter()]);
-    let mut worker = Process::start(&url);
+    let mut worker = Process::quick(&url);
     let acknowledged = Acknowledged::default();
     let end = CancellationToken::new();
     let app = tokio::spawn(enrol(url.clone(), acknowledged.clone(), end.clone()));

@@ -95,6 +95,9 @@ select d.bucket, d.id, d.tenant_id, d.contact_id, 'email', 'acme-canary@example.
        clock_timestamp()
 from waypost.deliveries d where d.error = 'acme-canary';
 
+insert into waypost.restores (tenant_id, at, last_id)
+select s.tenant_id, clock_timestamp(), s.execution_id from waypost.sends s where s.error = 'acme-canary';
+
 -- Events: one in the queue with its key, one that was matched; a firing to come and one that was.
 select waypost.emit('acme-canary', 'aaaaaaaa-0000-7000-8000-000000000001', '{"acme-canary": 1}', 'acme-canary-key');
 insert into waypost.events (bucket, recorded_at, id, tenant_id, contact_id, type, occurred_at, matched_at, data, source,

@@ -87,6 +87,8 @@ async fn the_sql_api_keeps_hostile_text_as_it_is_or_refuses_it() {
         (format!("select waypost.retry(execution_id, $1) from waypost.enroll('bolt-flow', '{contact}')"), ""),
         (format!("select waypost.review(execution_id, $1, 'approved', $1) from waypost.enroll('bolt-flow', '{contact}')"), ""),
         (format!("select waypost.review(execution_id, 'a', $1) from waypost.enroll('bolt-flow', '{contact}')"), ""),
+        (format!("select waypost.settle(execution_id, $1) from waypost.enroll('bolt-flow', '{contact}')"), ""),
+        (format!("select waypost.settle(execution_id, 'sent', null, $1) from waypost.enroll('bolt-flow', '{contact}')"), ""),
         (format!("select (waypost.enroll($1, '{contact}')).reason"), ""),
         (format!("select (waypost.enroll($1, '{contact}', tenant => $1)).reason"), ""),
         (format!("select waypost.emit('x', '{contact}', tenant => $1)::text"), ""),
