@@ -21,7 +21,7 @@ declare
   v_inside   text[] := array['ring', 'plan_timers', 'lock_contacts', 'write_contacts', 'add_notes', 'reads_event',
     'advance_clock', 'suppression_of'];
   v_worker   text[] := array['enroll_batch', 'cancel_executions', 'wake_parents', 'remove_executions',
-    'ensure_partitions', 'drop_partitions'];
+    'ensure_partitions', 'drop_partitions', 'drop_partition'];
   v_check    text;
 begin
   if (select pg_catalog.pg_get_userbyid(n.nspowner) from pg_catalog.pg_namespace n where n.nspname = 'waypost')
@@ -85,7 +85,8 @@ begin
   grant insert, update, delete on waypost.workflows, waypost.versions, waypost.trigger_index, waypost.interests,
     waypost.recorded_events, waypost.batches, waypost.batch_members to waypost_api;
   -- What says who may do what is nobody's to write.
-  revoke insert, update, delete on waypost.role_tenants, waypost.migrations, waypost.installed, waypost.crm_sources
+  revoke insert, update, delete
+    on waypost.role_tenants, waypost.migrations, waypost.installed, waypost.crm_sources, waypost.whole_since
     from waypost_worker;
   revoke select on waypost.role_tenants, waypost.crm_sources from waypost_report, waypost_api;
 

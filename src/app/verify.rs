@@ -40,7 +40,7 @@ macro_rules! check {
 }
 
 /// Every check, in the order of the report.
-pub const CHECKS: [Check; 16] = [
+pub const CHECKS: [Check; 17] = [
     check!(
         "live_or_finished",
         "an execution is live or finished, never both"
@@ -80,6 +80,10 @@ pub const CHECKS: [Check; 16] = [
     check!(
         "tenants_apart",
         "what hangs on an execution belongs to its tenant"
+    ),
+    check!(
+        "figures_right",
+        "the figures of each workflow are what counting gives"
     ),
 ];
 

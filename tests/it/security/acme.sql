@@ -58,6 +58,10 @@ select r.bucket, r.id, gen_random_uuid(), r.tenant_id, r.workflow_id, 0, 1, 1, 0
 from waypost.runs r where r.key = 'acme-canary-live';
 insert into waypost.workflow_limits (bucket, tenant_id, workflow_id, used)
 select waypost.home_bucket(w.tenant_id), w.tenant_id, w.id, 1 from waypost.workflows w where w.slug = 'acme-canary-flow';
+insert into waypost.workflow_counts
+  (bucket, tenant_id, workflow_id, forgotten, completed, exited, cancelled, failed, blocked, goals, completion_time)
+select waypost.home_bucket(w.tenant_id), w.tenant_id, w.id, true, 1, 1, 1, 1, 1, 1, '1 s'
+from waypost.workflows w where w.slug = 'acme-canary-flow';
 insert into waypost.workflow_starts (bucket, tenant_id, workflow_id, at, starts)
 select waypost.home_bucket(w.tenant_id), w.tenant_id, w.id, clock_timestamp(), 1
 from waypost.workflows w where w.slug = 'acme-canary-flow';

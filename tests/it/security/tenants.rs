@@ -243,6 +243,7 @@ const ALL: &[(&str, &[&str])] = &[
 
 const WORKER: &[&str] = &[
     "cancel_executions",
+    "drop_partition",
     "drop_partitions",
     "enroll_batch",
     "ensure_partitions",
@@ -269,6 +270,7 @@ const OWNER: &[&str] = &[
     "payments_updated",
     "plan_form_timers",
     "record_events",
+    "recount_workflows",
     "redirect",
     "secure",
     "step_index",
