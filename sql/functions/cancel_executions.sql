@@ -3,7 +3,7 @@
 -- finishes and advances nothing.
 -- Called by: cancel, the deletion of a contact. Locks: executions, then outbox rows, each by (bucket, id).
 -- Index: runs_pk, sends_execution.
--- needs: bucket_in, wake_parents
+-- needs: bucket_in, wake_parents, refused_at_start
 create or replace function waypost.cancel_executions(p_ids uuid[], p_reason text, p_now timestamptz) returns int
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -29,7 +29,12 @@ begin
   with gone as (
     delete from waypost.runs r using unnest(v_ids) u(id)
     where r.bucket = waypost.bucket_in(u.id) and r.id = u.id
-    returning r.*)
+    returning r.*),
+  counted as (
+    insert into waypost.workflow_changes (tenant_id, workflow_id, cancelled)
+    select g.tenant_id, g.workflow_id, count(*) from gone g
+    where not waypost.refused_at_start(p_reason)
+    group by g.tenant_id, g.workflow_id)
   insert into waypost.finished
     (bucket, id, tenant_id, workflow_id, version, contact_id, key, status, reason, priority, seq, node, enrolled_at,
      finished_at, state)

@@ -225,11 +225,15 @@ begin
             and r.contact_id = u.c and r.workflow_id = u.w and r.key = u.live
           where u.o <= cardinality(p_workflow)) x;
 
+    with refused as (
     insert into waypost.blocks (bucket, id, tenant_id, workflow_id, contact_id, at, reason, detail, source_id)
     select u.b, waypost.assemble_id(waypost.millis(p_now), u.b, uuid_send(gen_random_uuid())), p_tenant, u.w, u.c, p_now,
            u.reason, u.detail, u.s
     from unnest(v_bucket, p_workflow, p_contact, v_reason, v_detail, p_source) u(b, w, c, reason, detail, s)
-    where u.reason is not null and u.reason <> 'unknown_workflow' and u.c is not null;
+    where u.reason is not null and u.reason <> 'unknown_workflow' and u.c is not null
+    returning workflow_id, reason)
+    insert into waypost.workflow_changes (tenant_id, workflow_id, blocked)
+    select p_tenant, r.workflow_id, count(*) from refused r where r.reason <> 'duplicate' group by r.workflow_id;
   end if;
 
   return query

@@ -17,9 +17,12 @@ declare
     'suppression_value', 'refused_at_start', 'as_date', 'as_instant', 'instant_text', 'contact_json',
     'coerce_custom_fields'];
   v_public   text[] := array['emit', 'emit_batch', 'enroll', 'enroll_many', 'cancel', 'pause', 'resume', 'retry',
-    'skip_wait', 'move', 'review', 'explain', 'suppress', 'suppress_many', 'unsuppress'];
-  v_inside   text[] := array['enroll_batch', 'ring', 'plan_timers', 'lock_contacts', 'write_contacts', 'add_notes',
-    'reads_event', 'cancel_executions', 'wake_parents', 'remove_executions', 'advance_clock', 'suppression_of'];
+    'skip_wait', 'move', 'review', 'settle', 'explain', 'suppress', 'suppress_many', 'unsuppress'];
+  v_inside   text[] := array['ring', 'plan_timers', 'lock_contacts', 'write_contacts', 'add_notes', 'reads_event',
+    'advance_clock', 'suppression_of'];
+  v_worker   text[] := array['enroll_batch', 'cancel_executions', 'wake_parents', 'remove_executions',
+    'ensure_partitions', 'drop_partitions', 'drop_partition'];
+  v_check    text;
 begin
   if (select pg_catalog.pg_get_userbyid(n.nspowner) from pg_catalog.pg_namespace n where n.nspname = 'waypost')
      <> 'waypost_owner' then
@@ -46,6 +49,16 @@ begin
       when v_table.name = 'tenants' then 'id = (select waypost.current_tenant_id())'
       when v_table.tenant_column is null then 'true'
       else 'tenant_id = (select waypost.current_tenant_id())' end;
+    -- What the API writes itself names what it sees, and row security shows it no other tenant's. Looked at before keys
+    -- are, which would tell what is there.
+    v_check := v_tenant || case
+      when v_table.schema = 'waypost' and v_table.name in ('versions', 'trigger_index', 'interests') then
+        ' and exists (select from waypost.workflows w where w.id = workflow_id)'
+      when v_table.schema = 'waypost' and v_table.name = 'batch_members' then
+        ' and exists (select from waypost.batches b where b.id = batch_id)
+          and (exists (select from waypost.runs r where r.bucket = batch_members.bucket and r.id = execution_id)
+               or exists (select from waypost.finished f where f.bucket = batch_members.bucket and f.id = execution_id))'
+      else '' end;
     -- Tables without a tenant, and the two that say which tenant a login may name, are read before there is a scope.
     v_owner := case
       when v_table.tenant_column is null or v_table.name = 'role_tenants' then 'true'
@@ -54,7 +67,7 @@ begin
     execute format('create policy %I on %I.%I to waypost_worker using (true) with check (true)',
                    v_table.name || '_worker', v_table.schema, v_table.name);
     execute format('create policy %I on %I.%I to waypost_api, waypost_report, waypost_app using (%s) with check (%s)',
-                   v_table.name || '_tenant', v_table.schema, v_table.name, v_tenant, v_tenant);
+                   v_table.name || '_tenant', v_table.schema, v_table.name, v_tenant, v_check);
     if v_table.schema = 'waypost' then
       execute format('alter table %I.%I force row level security', v_table.schema, v_table.name);
       execute format('create policy %I on %I.%I to waypost_owner using (%s) with check (%s)',
@@ -65,12 +78,16 @@ begin
   grant usage on schema waypost to waypost_worker, waypost_api, waypost_report, waypost_app;
   grant select, insert, update, delete on all tables in schema waypost to waypost_worker;
   grant usage, select on all sequences in schema waypost to waypost_worker, waypost_api;
-  grant select, insert, update, delete on all tables in schema waypost to waypost_api;
-  grant select on all tables in schema waypost to waypost_report;
-  -- What says who may do what is nobody's to write, nor is what belongs to all tenants.
-  revoke insert, update, delete on waypost.role_tenants, waypost.migrations, waypost.installed, waypost.crm_sources
-    from waypost_worker, waypost_api;
-  revoke insert, update, delete on waypost.tenants, waypost.buckets, waypost.doorbell from waypost_api;
+  grant select on all tables in schema waypost to waypost_api, waypost_report;
+  -- The API writes definitions, whose keys hold the tenant, and its own batches. What executions are made of it changes
+  -- through functions, which look at whose it is: no row of one tenant names an execution or a workflow of another's.
+  revoke insert, update, delete on all tables in schema waypost from waypost_api;
+  grant insert, update, delete on waypost.workflows, waypost.versions, waypost.trigger_index, waypost.interests,
+    waypost.recorded_events, waypost.batches, waypost.batch_members to waypost_api;
+  -- What says who may do what is nobody's to write.
+  revoke insert, update, delete
+    on waypost.role_tenants, waypost.migrations, waypost.installed, waypost.crm_sources, waypost.whole_since
+    from waypost_worker;
   revoke select on waypost.role_tenants, waypost.crm_sources from waypost_report, waypost_api;
 
   for v_table in
@@ -88,7 +105,7 @@ begin
       execute format('grant execute on function %s to waypost_worker, waypost_api, waypost_app', v_table.signature);
     elsif v_table.name = any(v_inside) then
       execute format('grant execute on function %s to waypost_worker, waypost_api', v_table.signature);
-    elsif v_table.name in ('ensure_partitions', 'drop_partitions') then
+    elsif v_table.name = any(v_worker) then
       execute format('grant execute on function %s to waypost_worker', v_table.signature);
     end if;
   end loop;

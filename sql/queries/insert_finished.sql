@@ -1,7 +1,13 @@
--- ... and stand in the cold one, with their last burst. Its int arrays travel as text, as in insert_bursts.
+-- ... and stand in the cold one, with their last burst. Its int arrays travel as text, as in insert_bursts. What it adds to
+-- the figures of their workflows rides along, added up already.
 -- used by: store/commit.rs
 -- locks:   none
 -- index:   finished_pk
+with counted as (
+  insert into waypost.workflow_changes
+         (tenant_id, workflow_id, completed, exited, cancelled, failed, goals, completion_time)
+  select * from unnest($20::int[], $21::int[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[],
+                       $27::interval[]))
 insert into waypost.finished
        (bucket, id, tenant_id, workflow_id, version, contact_id, key, status, reason, priority, seq, node,
         enrolled_at, finished_at, state, burst_seq, steps, kinds, results)

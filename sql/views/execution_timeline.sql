@@ -1,7 +1,8 @@
 -- What happened in each execution, one row an entry
--- Called by: people, the API, other views. Index: bursts_pk for one execution.
--- The first entry of each, execution:created, comes from the execution itself and has seq -1.
--- needs: all_bursts, entry_name
+-- Called by: people, the API, other views. Index: bursts_pk, deliveries_settled for one execution.
+-- The first entry of each, execution:created, comes from the execution itself and has seq -1. What became of a send that
+-- had ended in doubt, action:settled, comes from the delivery and has the seq of the entry that asked for it.
+-- needs: all_bursts, entry_name, outbox_state_name
 create or replace view waypost.execution_timeline with (security_invoker = true) as
 select x.execution_id, t.name as tenant, w.slug as workflow, x.seq, x.at, waypost.entry_name(x.kind) as event,
        case when x.kind <> 7 then v.steps[x.step + 1] end as step_id,
@@ -26,14 +27,22 @@ from (select r.id, r.tenant_id, r.workflow_id, r.enrolled_at from waypost.runs r
       union all
       select f.id, f.tenant_id, f.workflow_id, f.enrolled_at from waypost.finished f) x
 join waypost.tenants t on t.id = x.tenant_id
-join waypost.workflows w on w.id = x.workflow_id;
+join waypost.workflows w on w.id = x.workflow_id
+union all
+select d.execution_id, t.name, w.slug, d.seq, d.settled_at, 'action:settled', v.steps[d.step + 1], null,
+       jsonb_build_object('status', waypost.outbox_state_name(d.state), 'by', d.settled_by)
+from waypost.deliveries d
+join waypost.tenants t on t.id = d.tenant_id
+join waypost.workflows w on w.id = d.workflow_id
+left join waypost.versions v on v.workflow_id = d.workflow_id and v.version = d.version
+where d.settled_at is not null;
 comment on view waypost.execution_timeline is 'What happened in each execution, one row an entry';
 comment on column waypost.execution_timeline.execution_id is 'The execution';
 comment on column waypost.execution_timeline.tenant is 'Name of the tenant it belongs to';
 comment on column waypost.execution_timeline.workflow is 'Id of the workflow, as in its definition';
 comment on column waypost.execution_timeline.seq is 'Number of the entry within the execution; an outbox row carries that of the entry that asked for it';
 comment on column waypost.execution_timeline.at is 'Business time';
-comment on column waypost.execution_timeline.event is 'execution:..., step:..., goal:achieved, action:dispatched';
+comment on column waypost.execution_timeline.event is 'execution:..., step:..., goal:achieved, action:dispatched, action:settled';
 comment on column waypost.execution_timeline.step_id is 'The step it is about; null for the execution itself and for goals';
 comment on column waypost.execution_timeline.goal_id is 'The goal achieved';
 comment on column waypost.execution_timeline.result is 'What the step returned, the error, or why it went which way';

@@ -42,6 +42,10 @@ fn describe() {
         "How long the oldest thing to do has waited"
     );
     metrics::describe_gauge!("waypost_queued_events", "Events that wait to be matched");
+    metrics::describe_counter!(
+        "waypost_dropped_days_total",
+        "Days of history that retention dropped, by table"
+    );
     metrics::describe_gauge!(
         "waypost_up",
         "1 when the figures of the tables could be read"

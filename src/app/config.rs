@@ -131,6 +131,13 @@ impl Settings {
             idle: reader.parsed("WAYPOST_IDLE", Seconds(defaults.idle))?.0,
             drain: reader.parsed("WAYPOST_DRAIN", Seconds(defaults.drain))?.0,
             listen: pooler == Pooler::None || listen_url.is_some(),
+            keep_history: reader.between(
+                "WAYPOST_KEEP_HISTORY",
+                defaults.keep_history,
+                0,
+                36_500,
+            )?,
+            keep_events: reader.between("WAYPOST_KEEP_EVENTS", defaults.keep_events, 0, 36_500)?,
         };
         let connect = reader.connect()?;
         Ok(Self {

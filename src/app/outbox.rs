@@ -8,7 +8,10 @@ use super::{
     executions::{read_cursor, write_cursor},
     waypost::Waypost,
 };
-use crate::store::{sends, session, tenants};
+use crate::{
+    model::execution::Instant,
+    store::{sends, session, tenants},
+};
 
 /// Rows of one transaction of the guard.
 const SLICE: i64 = 1_000;
@@ -78,37 +81,36 @@ impl Waypost {
     /// There is none; its outcome is known; of the database.
     pub async fn resolve(&self, id: Uuid, sent: bool) -> AppResult<()> {
         let mut tx = self.begin().await?;
-        if sends::resolve(&mut tx, id, sent).await? {
-            tx.commit().await?;
-            return Ok(());
-        }
         let row = sends::show(&mut tx, id)
             .await?
             .ok_or_else(|| self.no_outbox_row(id))?;
         let status = row["status"].as_str().unwrap_or_default();
-        Err(AppError::no(format!(
-            "the outbox row {id} is {status}: only one whose outcome is unknown can be resolved"
-        )))
+        if status != "unknown" {
+            return Err(AppError::no(format!(
+                "the outbox row {id} is {status}: only one whose outcome is unknown can be resolved"
+            )));
+        }
+        sends::settle(&mut tx, id, sent).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// After a restore, before any worker starts: every open `hold` row that may have been sent ends as
-    /// unknown. For one tenant where it was named, else for all. Answers how many.
+    /// unknown, and what executions that began before `lost_until` (none: now) ask for later is born in doubt.
+    /// For one tenant where it was named, else for all. Answers how many rows ended.
     ///
     /// # Errors
     /// Of the database.
-    pub async fn guard_restore(&self, progress: &dyn Fn(u64)) -> AppResult<u64> {
-        let names = if self.settings.tenant_named {
-            vec![self.tenant().to_owned()]
-        } else {
-            let mut tx = self.begin_as_owner().await?;
-            tenants::list(&mut tx)
-                .await?
-                .into_iter()
-                .map(|row| row.name)
-                .collect()
-        };
+    pub async fn guard_restore(
+        &self,
+        lost_until: Option<Instant>,
+        progress: &dyn Fn(u64),
+    ) -> AppResult<u64> {
         let mut moved = 0;
-        for name in names {
+        for name in self.guarded().await? {
+            let mut tx = session::begin(self.owner(), &name).await?;
+            sends::begin_guard(&mut tx, lost_until).await?;
+            tx.commit().await?;
             loop {
                 let mut tx = session::begin(self.owner(), &name).await?;
                 let slice = sends::guard_restore(&mut tx, SLICE).await?;
@@ -121,6 +123,31 @@ impl Waypost {
             }
         }
         Ok(moved)
+    }
+
+    /// From here on nothing is born in doubt. For one tenant where it was named, else for all. Answers how many
+    /// guards there were.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn lift_guard(&self) -> AppResult<u64> {
+        let mut lifted = 0;
+        for name in self.guarded().await? {
+            let mut tx = session::begin(self.owner(), &name).await?;
+            lifted += sends::lift_guard(&mut tx).await?;
+            tx.commit().await?;
+        }
+        Ok(lifted)
+    }
+
+    /// Whose sends a guard is for: the tenant that was named, else all.
+    async fn guarded(&self) -> AppResult<Vec<String>> {
+        if self.settings.tenant_named {
+            return Ok(vec![self.tenant().to_owned()]);
+        }
+        let mut tx = self.begin_as_owner().await?;
+        let all = tenants::list(&mut tx).await?;
+        Ok(all.into_iter().map(|row| row.name).collect())
     }
 
     fn no_outbox_row(&self, id: Uuid) -> AppError {

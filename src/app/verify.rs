@@ -40,7 +40,7 @@ macro_rules! check {
 }
 
 /// Every check, in the order of the report.
-pub const CHECKS: [Check; 15] = [
+pub const CHECKS: [Check; 17] = [
     check!(
         "live_or_finished",
         "an execution is live or finished, never both"
@@ -64,6 +64,10 @@ pub const CHECKS: [Check; 15] = [
         "attempt_recorded",
         "nothing was sent that was not first recorded"
     ),
+    check!(
+        "settled_once",
+        "what was in doubt and was settled is certain"
+    ),
     check!("can_wake", "every live execution will be woken"),
     check!("wakes_consumed", "no answer or command lies about"),
     check!("leases_kept", "no lease has run out unnoticed"),
@@ -76,6 +80,10 @@ pub const CHECKS: [Check; 15] = [
     check!(
         "tenants_apart",
         "what hangs on an execution belongs to its tenant"
+    ),
+    check!(
+        "figures_right",
+        "the figures of each workflow are what counting gives"
     ),
 ];
 

@@ -32,6 +32,7 @@ plants! {
     LeaseByWorkerClock "lease-by-worker-clock": "the end of a lease is reckoned by the worker's clock";
     WindowIgnored "window-ignored": "`dedupe` repeats after the provider has forgotten the key";
     NoRowFallback "no-row-fallback": "a batch that is refused is tried again whole, for ever";
+    NoRestoreDoubt "no-restore-doubt": "what is sent after a restore is sent as if nothing had been lost";
 }
 
 /// One change of a statement: which plant, which file of `sql/queries/`, what stands there, what is planted instead.
@@ -78,8 +79,15 @@ const SEEDS: &[Seed] = &[
     (
         Plant::ResultNotIdempotent,
         "log_stale",
-        "where not exists (select 1 from waypost.deliveries d where d.bucket = y.b and d.id = y.i and d.fence = y.f and d.state <> 5)",
+        "and not exists (select 1 from waypost.deliveries d where d.bucket = y.b and d.id = y.i and d.fence = y.f
+                        and (d.state <> 5 or d.error is not distinct from y.e))",
         "",
+    ),
+    (
+        Plant::NoRestoreDoubt,
+        "insert_outbox",
+        "r.lifted_at is null and e <= r.last_id",
+        "false",
     ),
     (
         Plant::NoLookBack,

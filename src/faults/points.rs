@@ -44,6 +44,10 @@ points! {
     MatchLogged "match.logged": "the events are logged" => "committed";
     MatchCommitted "match.committed": "the events are handled" => "the run loop hears of it";
 
+    MatchAlone "match.alone": "a batch of events was refused" => "one contact's events are handled by themselves";
+    MatchGivingUp "match.giving-up": "an event is refused even alone" => "it is known whose fault that is";
+    MatchGaveUp "match.gave-up": "whose fault it is has failed, or the event is logged with an error" => "committed";
+
     RunBegun "run.begun": "the runner's transaction is open" => "the due executions are locked";
     RunClaimed "run.claimed": "the due executions are locked" => "the machine has run";
     CommitReserved "commit.reserved": "the machine has run, contacts and ledger are locked" => "anything is written";
@@ -57,10 +61,16 @@ points! {
     RunWritten "run.written": "everything of the batch is written" => "committed";
     RunCommitted "run.committed": "the batch is committed" => "the other loops hear of it";
 
+    RunAlone "run.alone": "a batch was refused" => "one of its executions is locked by itself";
+    RunAloneWritten "run.alone-written": "what one execution of a refused batch does is written" => "committed";
+    RunFailing "run.failing": "an execution's writes are refused" => "it is locked, to be failed";
+    RunFailed "run.failed": "that it failed is written" => "committed";
+
     WakesClaimed "wakes.claimed": "waiting inputs are locked" => "their executions are advanced";
     WakesAdvanced "wakes.advanced": "the executions are advanced" => "the inputs are deleted";
     WakesDeleted "wakes.deleted": "the inputs are deleted" => "committed";
     WakesCommitted "wakes.committed": "the inputs are consumed" => "the other loops hear of it";
+    WakesAlone "wakes.alone": "a batch of inputs was refused" => "one execution's inputs are locked by themselves";
 
     DispatchBegun "dispatch.begun": "a dispatcher has room" => "T2: the rows are claimed";
     DispatchClaimed "dispatch.claimed": "T2: the claim is committed" => "a send is on its way";
@@ -74,6 +84,8 @@ points! {
     FinishMoved "finish.moved": "T3: what ended is moved to deliveries" => "the executions are advanced";
     FinishTold "finish.told": "T3: the executions are advanced" => "committed";
     FinishCommitted "finish.committed": "T3: committed" => "the dispatcher knows";
+    FinishAlone "finish.alone": "T3 of several answers was refused" => "one of them is recorded by itself";
+    FinishApart "finish.apart": "what follows an answer is refused" => "it is recorded, and its execution told apart";
 
     ScheduleBegun "schedule.begun": "timers may be due" => "they are events";
     ScheduleFired "schedule.fired": "due timers are events, committed" => "the matcher hears of it";
@@ -84,6 +96,7 @@ points! {
     ReapMoved "reap.moved": "T4: what ended is moved to deliveries" => "the executions are told";
     ReapTold "reap.told": "T4: the executions are told" => "committed";
     ReapCommitted "reap.committed": "T4: committed" => "the dispatcher hears of it";
+    ReapApart "reap.apart": "T4: what follows a lost lease is refused" => "it is settled, and its execution told apart";
     PartitionsBegun "partitions.begun": "days may be missing" => "their partitions stand";
     PartitionsMade "partitions.made": "the partitions stand" => "the janitor sleeps";
 

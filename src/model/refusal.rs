@@ -173,6 +173,15 @@ impl Refusal {
         ),
     ];
 
+    /// Whether an execution that ended for this reason was refused by its first burst: then it was no start.
+    /// `waypost.refused_at_start` says the same.
+    #[must_use]
+    pub fn at_start(reason: Option<&str>) -> bool {
+        [Self::EntryConditions, Self::WorkflowLimit]
+            .iter()
+            .any(|refusal| reason == Some(refusal.name()))
+    }
+
     /// Its name in tables, views and answers.
     #[must_use]
     pub const fn name(self) -> &'static str {

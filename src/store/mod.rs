@@ -8,6 +8,7 @@ pub mod choices;
 pub mod clock;
 pub mod commit;
 pub mod contacts;
+pub mod counts;
 pub mod dead_rows;
 pub mod doorbell;
 mod embedded;

@@ -53,18 +53,42 @@ pub async fn show(connection: &mut PgConnection, id: Uuid) -> StoreResult<Option
     Ok(Some(send))
 }
 
-/// Settles an unknown row as sent (or failed); false when there is no unknown row of that id.
+/// Settles an unknown row as sent (or failed), for an operator.
+///
+/// # Errors
+/// There is none; it is still open, or certain in another way; of the database.
+pub async fn settle(connection: &mut PgConnection, id: Uuid, sent: bool) -> StoreResult<()> {
+    sqlx::query(sql!("settle_send"))
+        .bind(id)
+        .bind(if sent { "sent" } else { "failed" })
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// After a restore: what executions that began up to this time (none: now) ask for is born in doubt from here on, and
+/// what they have open and may have sent is in doubt too.
 ///
 /// # Errors
 /// Of the database.
-pub async fn resolve(connection: &mut PgConnection, id: Uuid, sent: bool) -> StoreResult<bool> {
-    let state: i16 = if sent { 3 } else { 4 };
-    let settled: i64 = sqlx::query_scalar(sql!("resolve_send"))
-        .bind(id)
-        .bind(state)
-        .fetch_one(connection)
+pub async fn begin_guard(
+    connection: &mut PgConnection,
+    lost_until: Option<Instant>,
+) -> StoreResult<()> {
+    sqlx::query(sql!("begin_guard"))
+        .bind(lost_until)
+        .execute(connection)
         .await?;
-    Ok(settled > 0)
+    Ok(())
+}
+
+/// Lifts every guard of the tenant; answers how many.
+///
+/// # Errors
+/// Of the database.
+pub async fn lift_guard(connection: &mut PgConnection) -> StoreResult<u64> {
+    let lifted = sqlx::query(sql!("lift_guard")).execute(connection).await?;
+    Ok(lifted.rows_affected())
 }
 
 /// Ends at most `limit` open `hold` rows that may have been sent as unknown; answers how many.

@@ -2,11 +2,13 @@
 //!
 //! `GET /lookup?key=K` (or any path that ends so) says whether it acted on K: 200 with `{"key", "effects"}`, or 404.
 //!
+//! It can call back about what it acted on: [`FakeHttp::calls_back`].
+//!
 //! It speaks HTTP/1.1 itself, since a web framework always answers and a provider does not: a reply
 //! that is dropped after the effect happened is the very case to test.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,7 +18,7 @@ use std::{
 use tokio::{
     io::{AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -93,6 +95,26 @@ impl Fault {
     }
 }
 
+/// When the provider tells what became of a request that it acted on, beside its reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callback {
+    /// This long after it acted.
+    After(Duration),
+    /// The same, and once more.
+    Twice(Duration),
+    /// Before it replies: the reply waits until the other side has heard.
+    BeforeReply,
+}
+
+/// A callback on its way to the application.
+#[derive(Debug)]
+pub struct Called {
+    /// The `Idempotency-Key` of the request.
+    pub key: String,
+    /// Says that it was heard.
+    pub heard: oneshot::Sender<()>,
+}
+
 /// One request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Received {
@@ -152,6 +174,9 @@ struct State {
     keyless: Vec<String>,
     next_lookups: VecDeque<Fault>,
     lookups: Vec<Received>,
+    callback: Option<(Callback, mpsc::UnboundedSender<Called>)>,
+    /// Keys about which it called back and was heard.
+    heard: HashSet<String>,
 }
 
 impl FakeHttp {
@@ -219,6 +244,16 @@ impl FakeHttp {
         self.shared.lock().next_lookups.push_back(fault);
     }
 
+    /// Calls `app` back about everything that it acts on from now on.
+    pub fn calls_back(&self, when: Callback, app: mpsc::UnboundedSender<Called>) {
+        self.shared.lock().callback = Some((when, app));
+    }
+
+    /// The keys about which it called back and was heard.
+    pub fn called_back(&self) -> HashSet<String> {
+        self.shared.lock().heard.clone()
+    }
+
     /// Every look-up so far, in order of arrival; they are no requests.
     pub fn lookups(&self) -> Vec<Received> {
         self.shared.lock().lookups.clone()
@@ -253,8 +288,21 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Decides on a request, acts and logs it: one step, as a provider's transaction would be.
-    fn take(&self, mut request: Received) -> (Fault, Answer) {
+    /// Tells the application what became of this key; returns once it has heard, or is gone.
+    async fn call_back(&self, app: &mpsc::UnboundedSender<Called>, key: &str) {
+        let (heard, hears) = oneshot::channel();
+        let called = Called {
+            key: key.to_owned(),
+            heard,
+        };
+        if app.send(called).is_ok() && hears.await.is_ok() {
+            self.lock().heard.insert(key.to_owned());
+        }
+    }
+
+    /// Decides on a request, acts and logs it: one step, as a provider's transaction would be. Also the key, where it
+    /// acted.
+    fn take(&self, mut request: Received) -> (Fault, Answer, Option<String>) {
         let mut state = self.lock();
         if request.method == "GET"
             && let Some((_, key)) = request.path.split_once("/lookup?key=")
@@ -264,7 +312,7 @@ impl Shared {
             let answer = found.unwrap_or_else(|| answer(404, br#"{"error":"no such key"}"#));
             request.answered = said(&fault, &answer);
             state.lookups.push(request);
-            return (fault, answer);
+            return (fault, answer, None);
         }
         let fault = state.fault();
         let keyless = state
@@ -288,6 +336,7 @@ impl Shared {
             state.answers.insert(key, answer.clone());
         }
         request.answered = said(&fault, &answer);
+        let acted = request.key.clone().filter(|_| request.acted);
         if !state.keeps_no_log {
             state.log.push(request);
         }
@@ -295,7 +344,7 @@ impl Shared {
         let arrived = state.arrived;
         drop(state);
         self.arrived.send_replace(arrived);
-        (fault, answer)
+        (fault, answer, acted)
     }
 }
 
@@ -352,7 +401,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read_request(&mut stream).await? {
-        let (fault, answer) = shared.take(request);
+        let (fault, answer, acted) = shared.take(request);
+        if let Some(key) = acted {
+            call_back(&shared, key).await;
+        }
         let answer = match fault {
             Fault::None | Fault::AcceptTwice => answer,
             Fault::Answer(other) => other,
@@ -368,6 +420,25 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
         stream.flush().await?;
     }
     Ok(())
+}
+
+/// Calls back about a key that was acted on, as far as that is asked for; waits where the reply has to.
+async fn call_back(shared: &Arc<Shared>, key: String) {
+    let Some((when, app)) = shared.lock().callback.clone() else {
+        return;
+    };
+    let (delay, times) = match when {
+        Callback::BeforeReply => return shared.call_back(&app, &key).await,
+        Callback::After(delay) => (delay, 1),
+        Callback::Twice(delay) => (delay, 2),
+    };
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        for _ in 0..times {
+            tokio::time::sleep(delay).await;
+            shared.call_back(&app, &key).await;
+        }
+    });
 }
 
 fn answer(status: u16, body: &[u8]) -> Answer {

@@ -1,4 +1,4 @@
-//! The janitor: expired leases, partitions ahead. By whichever worker claims the rows.
+//! The janitor: expired leases, partitions ahead, days that are kept no longer. By whichever worker claims the rows.
 
 use uuid::Uuid;
 
@@ -11,16 +11,18 @@ use crate::{
     faults::{self, FailPoint},
     model::transition::{self, ReplyOutcome},
     store::{
-        Scope, StoreResult, clock,
+        Scope, StoreResult, clock, counts,
         error::Remedy,
         others,
         outbox::{self, Again, Ended, Finished},
-        partitions,
+        partitions::{self, Dropped},
     },
 };
 
 /// Expired leases a round takes.
 const BATCH: i32 = 500;
+/// Changes of figures that one transaction adds up.
+pub const FOLDED: i32 = 10_000;
 /// Days for which partitions stand ready.
 const DAYS_AHEAD: i32 = 7;
 
@@ -33,6 +35,7 @@ pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
         // What follows one of the rows is refused: the rows are settled, and the executions told apart (I-9).
         Err(error) if error.remedy() == Remedy::Isolate => {
             tracing::warn!(error = %error.class(), "settling lost leases failed; telling the executions apart");
+            faults::at(FailPoint::ReapApart).await?;
             reap(shared, scope, true).await
         }
         other => other,
@@ -162,4 +165,54 @@ pub async fn keep_partitions(shared: &Shared) -> StoreResult<()> {
     partitions::ensure(&mut connection, DAYS_AHEAD).await?;
     faults::at(FailPoint::PartitionsMade).await?;
     Ok(())
+}
+
+/// Drops the days that are older than the settings keep them, one a transaction. One that somebody reads waits for the
+/// next round: nobody who writes is to wait behind a reader.
+///
+/// # Errors
+/// Of the database.
+pub async fn drop_old(shared: &Shared) -> StoreResult<()> {
+    let settings = &shared.settings;
+    let mut connection = shared.pool.acquire().await?;
+    let days =
+        partitions::old(&mut connection, settings.keep_history, settings.keep_events).await?;
+    let mut ended_went = false;
+    for day in days {
+        let table = day.split("_2").next().unwrap_or_default().to_owned();
+        let how = partitions::drop_day(&mut connection, &day).await?;
+        let word = match how {
+            Dropped::Whole => "dropped",
+            Dropped::Thinned => "dropped but for what is still needed",
+            Dropped::Busy => {
+                tracing::debug!(day, "is read by somebody; it is dropped later");
+                continue;
+            }
+            Dropped::Needed => continue,
+        };
+        tracing::info!(day, "a day of history was {word}");
+        ended_went |= table == "finished";
+        metrics::counter!("waypost_dropped_days_total", "table" => table).increment(1);
+    }
+    if ended_went {
+        let gone = partitions::forget_moved(&mut connection, BATCH).await?;
+        if gone > 0 {
+            tracing::info!(gone, "moves of executions that are gone were forgotten");
+        }
+    }
+    Ok(())
+}
+
+/// Adds up what commits have added to the figures of their workflows.
+///
+/// # Errors
+/// Of the database.
+pub async fn fold(shared: &Shared) -> StoreResult<Round> {
+    let mut connection = shared.pool.acquire().await?;
+    let folded = counts::fold(&mut connection, FOLDED).await?;
+    Ok(if folded < i64::from(FOLDED) {
+        Round::Idle
+    } else {
+        Round::Full
+    })
 }

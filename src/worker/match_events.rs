@@ -121,6 +121,7 @@ impl Matcher {
                 person,
                 how: How::All,
             };
+            faults::at(FailPoint::MatchAlone).await?;
             let mut outcome = self.attempt(connection, scope, Some(&only)).await;
             for how in [How::First, How::GiveUp] {
                 if matches!(&outcome, Err((error, _)) if error.remedy() == Remedy::Isolate) {
@@ -201,7 +202,9 @@ impl Matcher {
                 }
             }
             if let (Some(How::GiveUp), Some(event)) = (only.map(|only| only.how), queue.first()) {
+                faults::at(FailPoint::MatchGivingUp).await?;
                 give_up::give_up(&self.shared, &mut tx, scope, event).await?;
+                faults::at(FailPoint::MatchGaveUp).await?;
                 tx.commit().await?;
                 return Ok((Round::Worked, Left::default(), Vec::new()));
             }

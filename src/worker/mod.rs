@@ -62,6 +62,10 @@ pub struct WorkerSettings {
     pub drain: Duration,
     /// Use LISTEN/NOTIFY; off behind a transaction pooler without `WAYPOST_LISTEN_URL`.
     pub listen: bool,
+    /// Days for which what executions left is kept: history, ended executions and sends, refusals. 0: for ever.
+    pub keep_history: u16,
+    /// Days for which the event log is kept. 0: for ever.
+    pub keep_events: u16,
 }
 
 impl Default for WorkerSettings {
@@ -77,6 +81,8 @@ impl Default for WorkerSettings {
             idle: Duration::from_secs(1),
             drain: Duration::from_secs(30),
             listen: true,
+            keep_history: 0,
+            keep_events: 0,
         }
     }
 }
@@ -179,7 +185,7 @@ impl Shared {
         secrets: Arc<dyn crate::connect::SecretSource + Send + Sync>,
         settings: WorkerSettings,
     ) -> StoreResult<Self> {
-        let loops = settings.runners + settings.matchers + settings.dispatchers + 6;
+        let loops = settings.runners + settings.matchers + settings.dispatchers + 8;
         Ok(Self {
             pool: store::connect(url, Purpose::Worker, u32::try_from(loops).unwrap_or(16))?,
             programs: Arc::default(),

@@ -238,6 +238,7 @@ impl Runner {
         ids: &[(i16, Uuid)],
     ) -> StoreResult<()> {
         for id in ids {
+            faults::at(FailPoint::WakesAlone).await?;
             let mut tx = connection.begin().await?;
             let waiting = executions::claim_wakes_of(&mut tx, *id).await?;
             match self.wake(tx, scope, waiting).await {
@@ -331,6 +332,7 @@ impl Runner {
         scope: &Scope,
         id: (i16, Uuid),
     ) -> StoreResult<()> {
+        faults::at(FailPoint::RunAlone).await?;
         let mut tx = connection.begin().await?;
         let claimed = executions::claim_ids(&mut tx, scope, &[id]).await?;
         let work: Vec<_> = claimed
@@ -339,6 +341,7 @@ impl Runner {
             .map(|c| (c, vec![Input::Time]))
             .collect();
         let left = self.advance(&mut tx, &work).await?;
+        faults::at(FailPoint::RunAloneWritten).await?;
         tx.commit().await?;
         self.shared.bells.after(&left);
         Ok(())
@@ -351,6 +354,7 @@ impl Runner {
         id: (i16, Uuid),
         error: &StoreError,
     ) -> StoreResult<()> {
+        faults::at(FailPoint::RunFailing).await?;
         let mut tx = connection.begin().await?;
         for claimed in executions::claim_ids(&mut tx, scope, &[id]).await? {
             let version = (claimed.execution.workflow, claimed.execution.version);
@@ -379,6 +383,7 @@ impl Runner {
             }
             commit::commit(&mut tx, settled).await?;
         }
+        faults::at(FailPoint::RunFailed).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -148,6 +148,16 @@ fn in_window(claim: &Claim, now: Instant) -> bool {
             .is_none_or(|first| now.signed_duration_since(first) < DEDUPE_WINDOW)
 }
 
+/// Whether this may have been sent in a time that a restore has undone, and nobody can be asked: it is not sent.
+pub(crate) fn withheld(claim: &Claim) -> bool {
+    claim.doubt
+        && match claim.policy {
+            Policy::Hold => true,
+            Policy::Reconcile => asked_after(claim).is_none(),
+            Policy::Dedupe | Policy::Retry => false,
+        }
+}
+
 /// Whether the provider may have forgotten the key of a row that may have been done: a long pause between two tries,
 /// or nobody at work for a day. Then it is not sent again.
 pub(crate) fn forgotten(claim: &Claim) -> bool {
@@ -361,6 +371,25 @@ mod tests {
         assert!(must_ask(&row));
         row.policy = Policy::Hold;
         assert!(!must_ask(&row));
+    }
+
+    /// A send that was born in doubt: who must not repeat it, or cannot ask, does not send it.
+    #[test]
+    fn what_a_restore_left_in_doubt_is_withheld() {
+        for (policy, wanted) in [
+            (Policy::Hold, true),
+            (Policy::Reconcile, true),
+            (Policy::Dedupe, false),
+            (Policy::Retry, false),
+        ] {
+            let mut row = claim(policy, 1, 0, None);
+            assert!(!withheld(&row), "{policy:?}");
+            row.doubt = true;
+            assert_eq!(withheld(&row), wanted, "{policy:?}");
+        }
+        let mut row = claim(Policy::Reconcile, 1, 0, None);
+        (row.doubt, row.request) = (true, json!({"lookup": {"url": "x", "afterMs": 1}}));
+        assert!(!withheld(&row), "the provider is asked");
     }
 
     #[test]

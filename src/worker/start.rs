@@ -150,6 +150,7 @@ impl Worker {
                 Role::Janitor => {
                     loops.spawn(janitor_loop(shared.clone(), everyone.clone(), end.clone()));
                     loops.spawn(partition_loop(shared.clone(), end.clone()));
+                    loops.spawn(fold_loop(shared.clone(), end.clone()));
                     loops.spawn(sweep_loop(shared.clone(), everyone.clone(), end.clone()));
                     loops.spawn(clean_loop(shared.clone(), end.clone()));
                 }
@@ -289,9 +290,22 @@ async fn partition_loop(shared: Shared, end: CancellationToken) {
     let mut pace = Pace::new("partitions", Duration::from_secs(600));
     let quiet = tokio::sync::Notify::new();
     loop {
-        let round: Result<Round, StoreError> = janitor::keep_partitions(&shared)
-            .await
-            .map(|()| Round::Idle);
+        let round: Result<Round, StoreError> = match janitor::keep_partitions(&shared).await {
+            Ok(()) => janitor::drop_old(&shared).await.map(|()| Round::Idle),
+            Err(error) => Err(error),
+        };
+        if !pace.wait(&round, &quiet, &end).await {
+            return;
+        }
+    }
+}
+
+/// Every ten seconds: what has not been added up yet costs who asks for the figures a row a commit.
+async fn fold_loop(shared: Shared, end: CancellationToken) {
+    let mut pace = Pace::new("figures", Duration::from_secs(10));
+    let quiet = tokio::sync::Notify::new();
+    loop {
+        let round = janitor::fold(&shared).await;
         if !pace.wait(&round, &quiet, &end).await {
             return;
         }

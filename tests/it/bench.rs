@@ -120,7 +120,7 @@ async fn what_stands_beside_is_compared_with_nothing_beside() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_of_its_own_is_watched() {
-    let cases = measured("bench_worker", &["idle", "memory", "simulate"]).await;
+    let cases = measured("bench_worker", &["idle", "memory", "simulate", "stats"]).await;
     assert!(
         figure(&cases[0], "queries_per_s") > 0.0,
         "the relay saw nothing"

@@ -9,7 +9,7 @@
 )]
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     time::{Duration, SystemTime},
 };
@@ -41,6 +41,8 @@ pub struct Books {
     pub requests: Vec<Received>,
     /// Effects at the provider by key.
     pub acts: HashMap<String, usize>,
+    /// Keys about which the provider called back, and was heard.
+    pub called: HashSet<String>,
     /// Effects in the database: what, how many there must be, how many there are.
     pub counted: Vec<(String, i64, i64)>,
 }
@@ -66,8 +68,9 @@ pub struct Line {
 }
 
 /// Effects in the database that are not there exactly once for each finished step, in words: notes of a contact against
-/// the `add_note` steps that its executions completed, tags that an execution put on against the tags that its
-/// completed `add_tag` steps name. One statement: a step's effects and its history are committed together.
+/// the `add_note` steps that its executions completed; tags that an execution put on against those that its completed
+/// `add_tag` steps name, and those that nobody took off are there; fields that `update_contact` steps count up by one
+/// against the number of those steps. One statement: a step's effects and its history are committed together.
 pub async fn effects(c: &mut PgConnection) -> Vec<String> {
     sqlx::query_scalar(EFFECTS).fetch_all(c).await.unwrap()
 }
@@ -103,7 +106,26 @@ const EFFECTS: &str = "
                       sum(case when jsonb_typeof(s.config -> 'tags') = 'array'
                                then jsonb_array_length(s.config -> 'tags') else 1 end) as n
                from steps s where s.type = 'add_tag' group by 1) w on w.execution = e.execution
-    where e.n > coalesce(w.n, 0)";
+    where e.n > coalesce(w.n, 0)
+    union all
+    select format('tag %s of contact %s, which a finished step put on, is missing', g.tag, c.id)
+    from (select distinct s.tenant, s.contact_id, t.tag from steps s
+          cross join lateral jsonb_array_elements_text(
+            case when jsonb_typeof(s.config -> 'tags') = 'array' then s.config -> 'tags'
+                 else jsonb_build_array(s.config -> 'tag') end) t(tag)
+          where s.type = 'add_tag' and position('{{' in t.tag) = 0) g
+    join crm.contacts c on c.tenant_id = g.tenant and c.id = g.contact_id
+    where g.tag <> all (c.tags)
+      and not exists (select from (select contact_id, type, data from waypost.events
+                                   union all select contact_id, type, data from waypost.event_queue) x
+                      where x.contact_id = c.id and x.type = 'contact.tag.removed' and x.data ->> 'tag' = g.tag)
+    union all
+    select format('counter %s of contact %s: %s, not %s', w.field, c.id, coalesce(c.custom_fields ->> w.field, '0'), w.n)
+    from (select s.tenant, s.contact_id, f.field, count(*) as n from steps s
+          cross join lateral jsonb_each_text(s.config -> 'fields') f(field, value)
+          where s.type = 'update_contact' and f.value ~ 'plus: 1 *\\}\\}$' group by 1, 2, 3) w
+    join crm.contacts c on c.tenant_id = w.tenant and c.id = w.contact_id
+    where coalesce((c.custom_fields ->> w.field)::numeric, 0) <> w.n";
 
 /// The sends of a database with their attempts. Fails where an effect in the database itself is missing or doubled.
 pub async fn ended(c: &mut PgConnection) -> HashMap<String, Send> {
@@ -143,6 +165,7 @@ impl Books {
         let acts = keys.map(|key| (provider.acts(&key), key));
         Books {
             acts: acts.map(|(acts, key)| (key, acts)).collect(),
+            called: provider.called_back(),
             sends,
             requests,
             counted: Vec::new(),
@@ -186,6 +209,13 @@ impl Books {
             report.add(send, requests.len(), effects);
             report.attempts(key, send, requests);
             report.promise(key, send, requests, effects);
+            if self.called.contains(key) && send.status != "sent" {
+                let status = &send.status;
+                report.broken(
+                    "called back",
+                    format!("{key}: the provider said that it acted, and it is {status}"),
+                );
+            }
         }
         for (what, wanted, found) in &self.counted {
             if wanted != found {
@@ -356,7 +386,7 @@ mod tests {
     use super::*;
     use crate::support::{House, publish, start};
 
-    /// A note and two tags, by the engine; then each of them once too often, and once missing.
+    /// A note, two tags and a counter, by the engine; then each of them once too often, and once missing.
     #[tokio::test]
     async fn an_effect_that_is_missing_or_doubled_is_noticed() {
         let house = House::new("checker_effects").await;
@@ -365,7 +395,9 @@ mod tests {
             "id": "effects", "trigger": { "type": "custom.event" },
             "actions": [
                 { "id": "note", "type": "add_note", "onSuccess": ["tag"], "config": { "body": "told" } },
-                { "id": "tag", "type": "add_tag", "config": { "tags": ["a", "b"] } },
+                { "id": "tag", "type": "add_tag", "onSuccess": ["count"], "config": { "tags": ["a", "b"] } },
+                { "id": "count", "type": "update_contact",
+                  "config": { "fields": { "visits": "{{ contact.visits | default: 0 | plus: 1 }}" } } },
             ],
         });
         publish(&house, &mut c, &definition.to_string()).await;
@@ -401,6 +433,19 @@ mod tests {
                 "insert into waypost.events select (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid()))).*
                    from waypost.events e where type = 'contact.tag.added' limit 1",
                 "tags that execution",
+            ),
+            (
+                "update crm.contacts set tags = '{a}' where email = 'ann@example.com';
+                 delete from waypost.event_queue where type = 'contact.tag.removed'",
+                "tag b of contact",
+            ),
+            (
+                "update crm.contacts set custom_fields = '{\"visits\": 2}' where email = 'ann@example.com'",
+                "counter visits",
+            ),
+            (
+                "update crm.contacts set custom_fields = '{}' where email = 'ann@example.com'",
+                "counter visits",
             ),
         ] {
             c.execute("begin").await.unwrap();
@@ -479,7 +524,11 @@ mod tests {
     #[test]
     fn every_rule_notices_a_planted_line() {
         type Plant = fn(&mut Books);
-        let plants: [(&str, Plant); 16] = [
+        let plants: [(&str, Plant); 17] = [
+            ("called back", |b| {
+                b.called.insert("hold".into());
+                b.sends.get_mut("hold").unwrap().status = "unknown".into();
+            }),
             ("recorded", |b| _ = b.sends.remove("retry")),
             ("recorded", |b| b.requests[0].key = None),
             ("same bytes", |b| {

@@ -275,7 +275,7 @@ async fn after_a_restore_what_may_have_left_is_unknown_and_an_operator_settles_i
     assert!(
         evidence
             .clone()
-            .any(|row| row["error"] == json!("resolved_by_operator")),
+            .any(|row| row["error"] == json!("settled_by_operator")),
         "{shown}"
     );
     assert_eq!(

@@ -36,6 +36,13 @@ struct Hot {
     pages: usize,
 }
 
+impl Hot {
+    fn args(&self) -> String {
+        let buckets: Vec<String> = (0..128).map(|bucket: i32| bucket.to_string()).collect();
+        self.args.replace("buckets", &buckets.join(","))
+    }
+}
+
 const CLAIM_DUE: &str = include_str!("../../sql/queries/claim_due.sql");
 const CLAIM_TURNS: &str = include_str!("../../sql/queries/claim_turns.sql");
 const CLAIM_OUTBOX: &str = include_str!("../../sql/queries/claim_outbox.sql");
@@ -146,7 +153,7 @@ fn hot() -> Vec<Hot> {
 
 /// Due rows and as many that are not, bulk-loaded; nobody analyses them. Due times are spread over ids, as
 /// they are in life.
-async fn fill(db: &TestDb) {
+pub async fn fill(db: &TestDb) {
     let mut owner = db.connect().await;
     for table in ["runs", "sends", "event_queue", "timers"] {
         let off = format!("alter table waypost.{table} set (autovacuum_enabled = off)");
@@ -195,20 +202,20 @@ async fn fill(db: &TestDb) {
 }
 
 /// What running it read and did: the plan as JSON.
-async fn explained(c: &mut PgConnection, hot: &Hot, mode: &str) -> Value {
+pub async fn explained(c: &mut PgConnection, sql: &str, args: &str, mode: &str) -> Value {
     let mut tx = c.begin().await.unwrap();
     for statement in [
         format!("set local plan_cache_mode = force_{mode}_plan"),
-        format!("prepare hot as {}", hot.sql),
+        format!("prepare hot as {sql}"),
     ] {
         tx.execute(AssertSqlSafe(statement)).await.unwrap();
     }
-    let buckets: Vec<String> = (0..128).map(|bucket: i32| bucket.to_string()).collect();
-    let explain = format!(
-        "explain (analyze, buffers, timing off, format json) execute hot({})",
-        hot.args.replace("buckets", &buckets.join(","))
-    );
-
+    let args = if args.is_empty() {
+        String::new()
+    } else {
+        format!("({args})")
+    };
+    let explain = format!("explain (analyze, buffers, timing off, format json) execute hot{args}");
     let row = tx.fetch_one(AssertSqlSafe(explain)).await.unwrap();
     let plan: Value = row.get(0);
     tx.execute("deallocate hot").await.unwrap();
@@ -216,25 +223,26 @@ async fn explained(c: &mut PgConnection, hot: &Hot, mode: &str) -> Value {
     plan[0]["Plan"].clone()
 }
 
-/// Every plan node with its kind and index.
-fn nodes<'p>(plan: &'p Value, found: &mut Vec<(&'p str, &'p str)>) {
+/// Every plan node with its kind, index and table.
+pub fn nodes<'p>(plan: &'p Value, found: &mut Vec<(&'p str, &'p str, &'p str)>) {
     found.push((
         plan["Node Type"].as_str().unwrap(),
         plan["Index Name"].as_str().unwrap_or(""),
+        plan["Relation Name"].as_str().unwrap_or(""),
     ));
     for inner in plan["Plans"].as_array().into_iter().flatten() {
         nodes(inner, found);
     }
 }
 
-fn pages(plan: &Value) -> usize {
+pub fn pages(plan: &Value) -> usize {
     ["Shared Hit Blocks", "Shared Read Blocks"]
         .iter()
         .map(|name| plan[*name].as_u64().unwrap() as usize)
         .sum()
 }
 
-async fn worker_session(db: &TestDb) -> PgConnection {
+pub async fn worker_session(db: &TestDb) -> PgConnection {
     pool::single(&db.url(), Purpose::Worker).await.unwrap()
 }
 
@@ -246,7 +254,7 @@ async fn hot_statements_go_by_their_index_on_tables_never_analysed() {
     let mut wrong = Vec::new();
     for hot in hot() {
         for mode in ["custom", "generic"] {
-            let plan = explained(&mut c, &hot, mode).await;
+            let plan = explained(&mut c, hot.sql, &hot.args(), mode).await;
             let mut found = Vec::new();
             nodes(&plan, &mut found);
             let rows = plan["Actual Rows"].as_f64().unwrap() as usize;
@@ -256,7 +264,7 @@ async fn hot_statements_go_by_their_index_on_tables_never_analysed() {
             if !found.iter().any(|node| node.1 == hot.index) {
                 wrong.push(format!("{name}, {mode}: not by {}: {found:?}", hot.index));
             }
-            for (kind, _) in &found {
+            for (kind, _, _) in &found {
                 let full = ["Seq Scan", "Bitmap Heap Scan", "Merge Join"].contains(kind);
                 if full || (*kind == "Sort" && !hot.sorts) {
                     wrong.push(format!("{name}, {mode}: a {kind}: {found:?}"));
@@ -294,7 +302,7 @@ async fn what_is_not_due_costs_a_handful_of_pages(db: &TestDb, c: &mut PgConnect
         owner.execute(AssertSqlSafe(vacuum)).await.unwrap();
     }
     for hot in hot() {
-        let plan = explained(c, &hot, "generic").await;
+        let plan = explained(c, hot.sql, &hot.args(), "generic").await;
         let (rows, pages) = (plan["Actual Rows"].as_f64().unwrap(), pages(&plan));
         println!("{:<15} {rows:>6} rows {pages:>7} pages", hot.name);
         // By turns: one row that says which tenant was looked at; of timers, how many there were.

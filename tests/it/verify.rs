@@ -8,7 +8,7 @@ use crate::support::{House, abandon, publish, start};
 
 /// `(check, statements that break it)`. The house has one finished and one live (waiting) execution of the
 /// seed's example, with deliveries, events and a ledger.
-const PLANTS: [(&str, &str); 15] = [
+const PLANTS: [(&str, &str); 17] = [
     (
         "live_or_finished",
         "insert into waypost.runs (bucket, id, tenant_id, workflow_id, version, contact_id, key, enrolled_at, due_at)
@@ -32,6 +32,7 @@ const PLANTS: [(&str, &str); 15] = [
                 created_at, created_at, 1000, request from waypost.deliveries limit 1",
     ),
     ("attempt_recorded", "update waypost.deliveries set first_at = null"),
+    ("settled_once", "update waypost.deliveries set settled_at = finished_at, settled_by = 'callback', state = 5"),
     ("can_wake", "update waypost.runs set due_at = null"),
     (
         "wakes_consumed",
@@ -62,6 +63,7 @@ const PLANTS: [(&str, &str); 15] = [
         "insert into waypost.tenants (name) values ('other');
          update waypost.bursts set tenant_id = (select id from waypost.tenants where name = 'other')",
     ),
+    ("figures_right", "update waypost.finished set enrolled_at = enrolled_at - interval '1 second'"),
 ];
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::Settled;
 use crate::{
     model::transition::Entry,
-    store::{StoreError, StoreResult, sql, storable},
+    store::{StoreError, StoreResult, counts::Changes, sql, storable},
 };
 
 /// One column of a batch, as a statement's array.
@@ -85,7 +85,7 @@ pub(in crate::store) async fn finish(
         bursts.iter().map(|b| b.as_ref().map(get)).collect()
     };
     let results = bursts.iter().map(|b| b.as_ref()?.results.as_deref());
-    sqlx::query(sql!("insert_finished"))
+    let query = sqlx::query(sql!("insert_finished"))
         .bind(column(ended, |o| o.execution.bucket))
         .bind(column(ended, |o| o.execution.id))
         .bind(column(ended, |o| o.execution.tenant))
@@ -106,7 +106,9 @@ pub(in crate::store) async fn finish(
         }))
         .bind(of_burst(|b| &b.steps))
         .bind(of_burst(|b| &b.kinds))
-        .bind(results.collect::<Vec<_>>())
+        .bind(results.collect::<Vec<_>>());
+    Changes::of_ended(ended)
+        .bind_ended(query)
         .execute(connection)
         .await?;
     Ok(())
@@ -124,7 +126,7 @@ pub(in crate::store) async fn insert_bursts(
     if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(sql!("insert_bursts"))
+    let query = sqlx::query(sql!("insert_bursts"))
         .bind(column(&rows, |o| o.execution.bucket))
         .bind(column(&rows, |o| o.execution.id))
         .bind(column(&rows, |o| o.execution.seq))
@@ -138,7 +140,9 @@ pub(in crate::store) async fn insert_bursts(
                 .iter()
                 .map(|b| b.results.as_deref())
                 .collect::<Vec<_>>(),
-        )
+        );
+    Changes::of_going(&rows)
+        .bind_going(query)
         .execute(connection)
         .await?;
     Ok(())

@@ -48,12 +48,16 @@ pub(super) async fn finish_for_sure(
             Err(error) if error.remedy() == Remedy::Isolate && open.len() > 1 => {
                 tracing::warn!(error = %error.class(), rows = open.len(), "a finish failed; going row by row");
                 for answer in open {
+                    faults::at(FailPoint::FinishAlone).await?;
                     Box::pin(finish_for_sure(shared, scope, vec![answer])).await?;
                 }
                 return Ok(());
             }
             // What follows the answer is refused, not the answer: it is recorded, and the execution told apart (I-9).
-            Err(error) if error.remedy() == Remedy::Isolate && !apart => apart = true,
+            Err(error) if error.remedy() == Remedy::Isolate && !apart => {
+                faults::at(FailPoint::FinishApart).await?;
+                apart = true;
+            }
             Err(error) if error.remedy() == Remedy::Isolate => {
                 tracing::error!(error = %error.class(), "an answer cannot be recorded; its lease will bring the row back");
                 return Ok(());

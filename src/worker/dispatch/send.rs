@@ -12,7 +12,7 @@ use crate::{
     },
     worker::{
         Shared,
-        settle::{forgotten, may_send, must_ask},
+        settle::{forgotten, may_send, must_ask, withheld},
     },
 };
 
@@ -100,6 +100,10 @@ fn delivery<'a>(
 }
 
 pub(super) async fn deliver(shared: &Shared, claim: &Claim, begun: Monotonic) -> Reply {
+    if withheld(claim) {
+        let why = "may have been sent before the restore";
+        return Reply::failed(Verdict::Unknown, "restored", why);
+    }
     if forgotten(claim) {
         let why = "the provider may have forgotten the key of an earlier try";
         return Reply::failed(Verdict::NotSent, "window_over", why);

@@ -6,10 +6,15 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{Executor, PgConnection};
 use tokio::time::Instant;
-use waypost::{app::verify::verify, faults::POINTS, testing::fake_http::Fault};
+use uuid::Uuid;
+use waypost::{
+    app::verify::verify,
+    faults::POINTS,
+    testing::fake_http::{FakeHttp, Fault},
+};
 
 use super::{
     figure::Figure,
@@ -32,10 +37,55 @@ const LEASE: Duration = Duration::from_secs(6);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Longest until a point is met, and until it is met again: some are met once in ten minutes.
-const FIRST: Duration = Duration::from_secs(30);
+const FIRST: Duration = Duration::from_secs(25);
 const AGAIN: Duration = Duration::from_secs(3);
 
 const EVERYTHING: &str = "match,run,dispatch,schedule,janitor";
+
+/// The points on the ways that a refused batch takes.
+const FALLBACKS: [&str; 11] = [
+    "match.alone",
+    "match.giving-up",
+    "match.gave-up",
+    "run.alone",
+    "run.alone-written",
+    "run.failing",
+    "run.failed",
+    "wakes.alone",
+    "finish.alone",
+    "finish.apart",
+    "reap.apart",
+];
+/// A dispatcher died past the barrier, a while ago.
+const DIED: &str = "update waypost.sends s
+    set state = 2, fence = 1, attempt = 1, first_at = clock_timestamp(), claimed_at = clock_timestamp(),
+        lease_until = clock_timestamp() - interval '1 second'
+   from waypost.workflows w
+  where w.id = s.workflow_id and w.slug = 'score-unknown' and s.state = 0";
+/// Executions that are refused in one batch.
+const TOGETHER: usize = 6;
+
+/// Workflows whose write the database refuses: the field is a number, and the contact's name is none. Each comes to it in
+/// another loop.
+fn refused(provider: &FakeHttp) -> Vec<Value> {
+    let score = json!({"id": "score", "type": "update_contact",
+                       "config": {"fields": {"score": "{{ contact.firstName }}"}}});
+    let send = |policy: &str| {
+        json!({"id": "first", "type": "http_request", "onSuccess": ["score"], "onUnknown": ["score"],
+               "config": {"url": provider.url("/refused"), "policy": policy, "body": {}}})
+    };
+    let wait = |config: Value| json!({"id": "first", "type": "wait", "onSuccess": ["score"], "config": config});
+    let hour = json!({"waitType": "duration", "duration": {"amount": 1, "unit": "hours"}});
+    let told = json!({"waitType": "until_event", "event": "score.told"});
+    let of = |id: &str, actions: Vec<Value>| json!({"id": id, "trigger": {"type": "custom.event", "config": {"name": "never"}}, "actions": actions});
+    vec![
+        of("score", vec![score.clone()]),
+        of("score-later", vec![wait(hour), score.clone()]),
+        of("score-told", vec![wait(told), score.clone()]),
+        of("score-answered", vec![send("dedupe"), score.clone()]),
+        of("score-unknown", vec![send("hold"), score]),
+    ]
+}
 
 /// One database with its provider; the points of a lane come one after the other.
 struct Lane {
@@ -66,8 +116,14 @@ impl Lane {
             "trigger": {"type": "custom.event", "config": {"name": "never"}},
             "actions": [{"id": "note", "type": "add_note", "config": {"body": "brief"}}],
         }));
+        for definition in refused(&stage.provider) {
+            stage.deploy(&definition);
+        }
         let mut app = stage.db.connect().await;
         app.execute("set waypost.tenant = 'default'").await.unwrap();
+        app.execute("insert into crm.custom_fields (name, type) values ('score', 'number')")
+            .await
+            .unwrap();
         Lane {
             stage,
             app,
@@ -91,6 +147,9 @@ impl Lane {
 
     /// What the loop of this point needs beside the ordinary load.
     async fn prepare(&mut self, point: &str) {
+        if FALLBACKS.contains(&point) {
+            return self.be_refused(point).await;
+        }
         match point.split('.').next() {
             Some("wakes") => {
                 self.stage.enrol("rests", "Ada").await;
@@ -122,6 +181,61 @@ impl Lane {
             }
             _ => {}
         }
+    }
+
+    /// What the database refuses: the batch falls apart into rows, and this point lies on that way.
+    async fn be_refused(&mut self, point: &str) {
+        let contacts = match point.split_once('.') {
+            Some(("wakes", _)) => self.waits_for("score-later", TOGETHER).await,
+            Some(("match", _)) => self.waits_for("score-told", TOGETHER).await,
+            Some(("finish", _)) => self.stage.named("many", "score-answered", TOGETHER).await,
+            Some(("reap", _)) => self.stage.named("many", "score-unknown", 1).await,
+            // One half of the batch is well: tried by itself, it goes on.
+            _ => {
+                self.stage.named("7", "score", TOGETHER / 2).await;
+                self.stage.named("many", "score", TOGETHER / 2).await
+            }
+        };
+        let then = match point.split_once('.') {
+            Some(("wakes", _)) => {
+                "select waypost.skip_wait(id) from waypost.executions where workflow = 'score-later' and status = 'waiting'
+                    and contact_id = any ($1)"
+            }
+            Some(("match", _)) => "select waypost.emit('score.told', c, '{}') from unnest($1::uuid[]) c",
+            Some(("reap", _)) => {
+                // Its contact's events are handled too: the matcher is not to hold the execution when the janitor comes.
+                let runner = self.worker("match,run", "", &[]).await;
+                let asked = "select (select count(*) from waypost.event_queue)
+                                  + (select count(*) from waypost.runs r join waypost.workflows w on w.id = r.workflow_id
+                                      where w.slug = 'score-unknown' and r.status <> 2)";
+                self.stage
+                    .until_none("have not asked", asked, FIRST)
+                    .await
+                    .unwrap();
+                drop(runner);
+                // As a dispatcher leaves it that died past the barrier.
+                return self.stage.change(DIED).await;
+            }
+            _ => return,
+        };
+        sqlx::query(then)
+            .bind(contacts)
+            .execute(&mut self.app)
+            .await
+            .unwrap();
+    }
+
+    /// So many executions of this workflow that wait.
+    async fn waits_for(&mut self, workflow: &str, count: usize) -> Vec<Uuid> {
+        let contacts = self.stage.named("many", workflow, count).await;
+        let runner = self.worker("run", "", &[]).await;
+        let begins = "select count(*) from waypost.runs where seq = 0";
+        self.stage
+            .until_none("have not begun", begins, LEASE)
+            .await
+            .unwrap();
+        drop(runner);
+        contacts
     }
 
     /// A worker dies the `nth` time it meets this point; the next one ends everything.
@@ -204,6 +318,17 @@ impl Lane {
             &ended(c).await,
         );
         let arrived = i64::try_from(self.arrived).unwrap();
+        let refused =
+            "select count(*) from waypost.executions e join crm.contacts c on c.id = e.contact_id
+             where e.workflow like 'score%' and (e.status = 'failed') <> (c.first_name = 'many')";
+        let n: i64 = sqlx::query_scalar(refused)
+            .fetch_one(&mut *c)
+            .await
+            .unwrap();
+        assert_eq!(
+            n, 0,
+            "executions whose writes are refused have failed, and nobody else"
+        );
         for (what, sql) in [
             (
                 "executions that completed",

@@ -3,8 +3,11 @@
 //! [`steering`] holds a process at a point; [`stage`] sets up a database, a provider and workers. Then the tests:
 //! [`planted`] (defects that must be noticed), [`crashes`] (a death at every point) and [`windows`] (the README's
 //! table, cell by cell). The faults that have a figure ([`figure`]) are named for what they do to the engine.
-//! [`reconcile`]: who can be asked, and how much a claim takes.
+//! [`reconcile`]: who can be asked, and how much a claim takes. [`callbacks`]: who tells by himself. [`answers`]: what is
+//! noted of each.
 
+mod answers;
+mod callbacks;
 mod clocks;
 mod crashes;
 mod crowded;

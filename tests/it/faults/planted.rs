@@ -9,6 +9,7 @@ use sqlx::Executor;
 use waypost::faults::Plant;
 
 use super::stage::{Found, Stage, ensure};
+use crate::own_server::exit_code;
 
 /// Longest that anything undisturbed may take.
 const SOON: Duration = Duration::from_secs(8);
@@ -55,6 +56,7 @@ scripts! {
     a_worker_whose_clock_is_an_hour_slow_keeps_its_lease catches LeaseByWorkerClock;
     a_key_that_the_provider_forgot_is_not_used_again catches WindowIgnored;
     one_refused_write_fails_one_execution catches NoRowFallback;
+    a_held_step_that_a_restore_undid_is_not_sent_again catches NoRestoreDoubt;
 }
 
 /// A dispatcher sends and hangs over the answer, which says no; its lease runs out, another one sends.
@@ -315,6 +317,38 @@ async fn a_key_that_the_provider_forgot_is_not_used_again(mut stage: Stage) -> F
     let status = stage.send_status().await;
     ensure!(acts == 1, "one send had {acts} effects, a day apart");
     ensure!(status == "unknown", "nobody can know, and it is {status}");
+    Ok(())
+}
+
+/// The execution stands where it stood before its step, as after a restore of a backup; the guard knows of the restore.
+async fn a_held_step_that_a_restore_undid_is_not_sent_again(mut stage: Stage) -> Found {
+    stage.deploy_send("hold");
+    stage.enrol("one", "Ada").await;
+    stage
+        .change("create temporary table backup as select * from waypost.runs")
+        .await;
+    let lost = stage.worker("run,dispatch", "").await;
+    stage.until_done(SOON).await?;
+    drop(lost);
+    for restored in [
+        "delete from waypost.finished",
+        "delete from waypost.bursts",
+        "delete from waypost.deliveries",
+        "insert into waypost.runs select * from backup",
+    ] {
+        stage.change(restored).await;
+    }
+    let (code, errors) = exit_code(&stage.db.url(), &["restore-guard"]);
+    ensure!(code == Some(0), "{errors}");
+    let _worker = stage.worker("run,dispatch", "").await;
+    stage.until_done(SOON).await?;
+    let (asked, status) = (stage.requests().len(), stage.send_status().await);
+    ensure!(asked == 1, "a held send left {asked} times");
+    ensure!(status == "unknown", "nobody can know, and it is {status}");
+    // What began after the restore is in no doubt.
+    stage.enrol("one", "Bob").await;
+    stage.until_done(SOON).await?;
+    ensure!(stage.requests().len() == 2, "a new send was withheld");
     Ok(())
 }
 

@@ -26,6 +26,9 @@ const FIGURE: Figure = Figure {
     wanted: "0 lost, 0 double, no `hold` sent again",
 };
 
+/// Executions that begin after the restore.
+const NEWCOMERS: u64 = 10;
+
 /// A worker of the older release: its own binary, else this one, for which the schema is too new as well.
 fn older(url: &str) -> Process {
     let Some(program) = env::var_os("WAYPOST_OLDER_BINARY") else {
@@ -146,11 +149,18 @@ async fn dump_and_restore() -> Option<String> {
         assert!(env::var_os("CI").is_none(), "no pg_dump");
         return None;
     }
+    let body = json!({"execution": "{{ execution.id }}"});
     server.deploy(&[json!({
         "id": "journey",
         "trigger": {"type": "custom.event", "config": {"name": "arrived"}},
-        "actions": [{"id": "tell-once", "type": "http_request",
-                     "config": {"url": provider.url("/hold"), "policy": "hold", "body": {"execution": "{{ execution.id }}"}}}],
+        "actions": [
+            {"id": "tell-once", "type": "http_request", "onSuccess": ["rest"], "onUnknown": ["rest"],
+             "config": {"url": provider.url("/hold"), "policy": "hold", "body": body}},
+            {"id": "rest", "type": "wait", "onSuccess": ["tell-later"],
+             "config": {"waitType": "duration", "duration": {"amount": 2, "unit": "seconds"}}},
+            {"id": "tell-later", "type": "http_request",
+             "config": {"url": provider.url("/hold"), "policy": "hold", "body": body}},
+        ],
     })]);
     let executions: u64 = form(80, 2_000);
     let url = server.url();
@@ -171,12 +181,17 @@ async fn dump_and_restore() -> Option<String> {
     until_done(&mut c).await;
     assert_eq!(worker.terminate().0.code(), Some(0));
     let first_time = provider.received().len();
-    assert_eq!(first_time as u64, executions);
+    assert_eq!(first_time as u64, 2 * executions);
 
     let (code, errors) = exit_code(&second, &["restore-guard"]);
     assert_eq!(code, Some(0), "{errors}");
-    let worker = Process::start(&second);
     let mut c = as_worker(&second).await;
+    // Steps that were reached after the dump only, and executions that begin after the restore.
+    let later = "select count(*) from waypost.sends";
+    let open = count(&mut c, later).await;
+    let mut app = PgConnection::connect(&second).await.unwrap();
+    arrive(&mut app, NEWCOMERS).await;
+    let worker = Process::start(&second);
     until_done(&mut c).await;
     drop(worker);
     let mut asked: HashMap<String, usize> = HashMap::new();
@@ -189,10 +204,29 @@ async fn dump_and_restore() -> Option<String> {
         "select count(*) from waypost.outbox where status = 'unknown'",
     )
     .await;
-    assert!(unknown > 0, "the dump held nothing open");
+    let born = count(
+        &mut c,
+        "select count(*) from waypost.outbox where status = 'unknown' and step_id = 'tell-later'",
+    )
+    .await;
+    let new = count(
+        &mut c,
+        "select count(*) from waypost.outbox o join waypost.executions e on e.id = o.execution_id
+          where o.status = 'sent' and e.started_at > (select at from waypost.restores)",
+    )
+    .await;
+    assert!(unknown > born, "the dump held nothing open");
+    assert_eq!(open, 0, "the guard left sends open");
+    assert_eq!(born, executions, "steps that the dump had not reached");
     assert_eq!(twice, 0, "sent again after the restore");
+    assert_eq!(
+        new,
+        2 * NEWCOMERS,
+        "sends of executions from after the restore"
+    );
     Some(format!(
-        "{executions} `hold` over dump and restore: {unknown} unknown, 0 sent again"
+        "{executions} executions with two `hold` each over dump and restore: {unknown} unknown, {born} of them reached \
+         after the dump, 0 sent again; {new} of {NEWCOMERS} new executions sent"
     ))
 }
 

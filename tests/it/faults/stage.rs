@@ -124,6 +124,22 @@ impl Stage {
         contact
     }
 
+    /// So many new contacts of this first name, enrolled in this workflow in one transaction.
+    pub async fn named(&self, first_name: &str, workflow: &str, count: usize) -> Vec<Uuid> {
+        let mut app = self.db.connect().await;
+        app.execute("set waypost.tenant = 'default'").await.unwrap();
+        let contacts: Vec<Uuid> = sqlx::query_scalar(
+            "insert into crm.contacts (first_name) select $1 from generate_series(1, $2::int) returning id",
+        )
+        .bind(first_name)
+        .bind(i32::try_from(count).unwrap())
+        .fetch_all(&mut app)
+        .await
+        .unwrap();
+        self.enrol_all(workflow, &contacts).await;
+        contacts
+    }
+
     /// So many new contacts.
     pub async fn crowd(&self, count: usize) -> Vec<Uuid> {
         let mut app = self.db.connect().await;

@@ -58,6 +58,10 @@ select r.bucket, r.id, gen_random_uuid(), r.tenant_id, r.workflow_id, 0, 1, 1, 0
 from waypost.runs r where r.key = 'acme-canary-live';
 insert into waypost.workflow_limits (bucket, tenant_id, workflow_id, used)
 select waypost.home_bucket(w.tenant_id), w.tenant_id, w.id, 1 from waypost.workflows w where w.slug = 'acme-canary-flow';
+insert into waypost.workflow_counts
+  (bucket, tenant_id, workflow_id, forgotten, completed, exited, cancelled, failed, blocked, goals, completion_time)
+select waypost.home_bucket(w.tenant_id), w.tenant_id, w.id, true, 1, 1, 1, 1, 1, 1, '1 s'
+from waypost.workflows w where w.slug = 'acme-canary-flow';
 insert into waypost.workflow_starts (bucket, tenant_id, workflow_id, at, starts)
 select waypost.home_bucket(w.tenant_id), w.tenant_id, w.id, clock_timestamp(), 1
 from waypost.workflows w where w.slug = 'acme-canary-flow';
@@ -90,6 +94,9 @@ insert into waypost.captured (bucket, outbox_id, tenant_id, contact_id, channel,
 select d.bucket, d.id, d.tenant_id, d.contact_id, 'email', 'acme-canary@example.com', 'acme-canary', 'acme-canary',
        clock_timestamp()
 from waypost.deliveries d where d.error = 'acme-canary';
+
+insert into waypost.restores (tenant_id, at, last_id)
+select s.tenant_id, clock_timestamp(), s.execution_id from waypost.sends s where s.error = 'acme-canary';
 
 -- Events: one in the queue with its key, one that was matched; a firing to come and one that was.
 select waypost.emit('acme-canary', 'aaaaaaaa-0000-7000-8000-000000000001', '{"acme-canary": 1}', 'acme-canary-key');

@@ -24,6 +24,21 @@ const ACME: &str = include_str!("acme.sql");
 /// bolt's rows: few, so that what is shown to bolt is short.
 const BOLT: &str = include_str!("bolt.sql");
 
+/// What a column names, and whose that is.
+const NAMES: [(&str, &str); 6] = [
+    ("workflow_id", "select id, tenant_id from waypost.workflows"),
+    ("execution_id", EXECUTIONS),
+    ("parent_id", EXECUTIONS),
+    ("child_id", EXECUTIONS),
+    (
+        "outbox_id",
+        "select id, tenant_id from waypost.sends union all select id, tenant_id from waypost.deliveries",
+    ),
+    ("batch_id", "select id, tenant_id from waypost.batches"),
+];
+const EXECUTIONS: &str =
+    "select id, tenant_id from waypost.runs union all select id, tenant_id from waypost.finished";
+
 /// Both tenants, and a session as the owner.
 pub struct Two {
     pub owner: Owner,
@@ -73,6 +88,11 @@ impl Two {
                 NOBODY,
             ),
             ("{send}", "select min(id::text) from waypost.sends", NOBODY),
+            (
+                "{unknown}",
+                "select min(id::text) from waypost.deliveries where state = 5",
+                NOBODY,
+            ),
             (
                 "{submission}",
                 "select id::text from crm.form_submissions where tenant_id = 'acme'",
@@ -143,6 +163,52 @@ impl Two {
             digests.push(one(&mut self.owner, &query).await);
         }
         digests
+    }
+
+    /// The tables whose rows name a workflow, an execution, a send or a batch, and the columns that do.
+    pub async fn naming(&mut self) -> Vec<(String, Vec<&'static str>)> {
+        let lines = rows(
+            &mut self.owner,
+            "select c.oid::regclass::text || ' ' || string_agg(a.attname, ' ' order by a.attnum)
+             from pg_class c join pg_attribute a on a.attrelid = c.oid
+             where c.relnamespace = 'waypost'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+               and a.attname in ('workflow_id', 'execution_id', 'parent_id', 'child_id', 'outbox_id', 'batch_id')
+             group by c.oid order by 1",
+        )
+        .await;
+        lines
+            .into_iter()
+            .map(|line| {
+                let mut words = line.split(' ');
+                let table = words.next().expect("a table").to_owned();
+                let columns = words.map(|word| {
+                    NAMES
+                        .iter()
+                        .find(|(name, _)| *name == word)
+                        .expect("a column that names something")
+                        .0
+                });
+                (table, columns.collect())
+            })
+            .collect()
+    }
+
+    /// Rows that name something of another tenant's: table, column and how many.
+    pub async fn named(&mut self) -> Vec<String> {
+        let mut queries = Vec::new();
+        for (table, columns) in self.naming().await {
+            for column in columns {
+                let (_, of) = NAMES
+                    .iter()
+                    .find(|(name, _)| *name == column)
+                    .expect("it is one");
+                queries.push(format!(
+                    "select concat('{table} ', '{column} ', count(*)) from {table} x join ({of}) o
+                     on o.id = x.{column} and o.tenant_id <> x.tenant_id having count(*) > 0"
+                ));
+            }
+        }
+        rows(&mut self.owner, &queries.join(" union all ")).await
     }
 
     /// Every table of tenants' rows, and which rows of it are acme's.

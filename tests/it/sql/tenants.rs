@@ -125,6 +125,7 @@ async fn an_application_speaks_for_its_tenant_only() {
             (format!("select waypost.skip_wait('{of_b}')"), "WP001"),
             (format!("select waypost.move('{of_b}', 'a')"), "WP001"),
             (format!("select waypost.review('{of_b}', null, 'approved')"), "WP001"),
+            (format!("select waypost.settle('{of_b}', 'sent')"), "WP001"),
             (format!("insert into crm.contacts (tenant_id, id) values ('b', '{}')", contact("a")), "42501"),
             ("select waypost.secure()".to_owned(), "42501"),
             ("select waypost.enroll_batch(2, '{1}', null, null, null, null, null, null, null, now())".to_owned(), "42501"),

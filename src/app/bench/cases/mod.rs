@@ -14,6 +14,7 @@ mod latency;
 mod memory;
 mod simulate;
 mod snapshot;
+mod stats;
 mod waiting;
 
 /// A case by its name.
@@ -77,6 +78,10 @@ pub const CASES: &[(&str, &str)] = &[
         "simulate",
         "25,000 contacts and 70,000 events over 18 virtual months",
     ),
+    (
+        "stats",
+        "workflow_stats beside 10 M ended executions: when it answers",
+    ),
     (DRAIN, "what --executions, --steps, --effects ... say"),
 ];
 
@@ -99,6 +104,7 @@ pub(super) fn named(name: &str, bench: &Bench<'_>) -> AppResult<Chosen> {
         "idle" => Box::new(idle::Idle::new(bench)),
         "memory" => Box::new(memory::Memory::new(bench)),
         "simulate" => Box::new(simulate::Simulate::new(bench)),
+        "stats" => Box::new(stats::Stats::new(bench)),
         _ => Box::new(drained::Drained::said(bench)),
     };
     Ok(Chosen { name, about, case })

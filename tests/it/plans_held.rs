@@ -1,0 +1,289 @@
+//! What a round holds in its hand is found by its key: every hot statement that is given rows keeps its plan, kept as a
+//! snapshot, and costs what the rows cost, on tables that are full and were never analysed.
+//!
+//! Plans are told without costs, and all partitions of a table as one, so that one snapshot serves every server.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::{
+    plans::{explained, fill, nodes, pages, worker_session},
+    support::database,
+};
+
+/// Rows that a statement is given.
+const GIVEN: usize = 500;
+
+/// A statement, what it is called with, and the most pages for one row that it is given.
+struct Held {
+    name: &'static str,
+    sql: &'static str,
+    /// A statement that answers the arguments as text.
+    args: &'static str,
+    pages: usize,
+}
+
+macro_rules! held {
+    ($name:literal, $args:expr, $pages:literal) => {
+        Held {
+            name: $name,
+            sql: include_str!(concat!("../../sql/queries/", $name, ".sql")),
+            args: $args,
+            pages: $pages,
+        }
+    };
+}
+
+/// Some live executions: buckets and ids, after which come more columns.
+macro_rules! runs {
+    ($more:literal) => {
+        concat!(
+            "select format('%L, %L', array_agg(x.bucket), array_agg(x.id)) || ",
+            $more,
+            " from (select r.* from waypost.runs r where r.bucket < 100 and r.due_at < clock_timestamp()
+                     order by r.bucket, r.id limit 500) x"
+        )
+    };
+}
+
+/// Some sends that are claimed, likewise.
+macro_rules! sends {
+    ($more:literal) => {
+        concat!(
+            "select format('%L, %L', array_agg(x.bucket), array_agg(x.id)) || ",
+            $more,
+            " from (select o.* from waypost.sends o where o.state = 1 order by o.bucket, o.id limit 500) x"
+        )
+    };
+}
+
+fn statements() -> Vec<Held> {
+    vec![
+        held!("claim_ids", runs!("''"), 12),
+        held!("present_ids", runs!("''"), 5),
+        held!(
+            "claim_contact_runs",
+            "select format('%L, %L, %L', array_agg(x.bucket), array_agg(x.tenant_id), array_agg(x.contact_id))
+               from (select * from waypost.runs where bucket < 100 order by bucket, contact_id limit 500) x",
+            12
+        ),
+        held!(
+            "count_contact_runs",
+            "select format('%L, %L, %L', array_agg(x.bucket), array_agg(x.tenant_id), array_agg(x.contact_id))
+               from (select * from waypost.runs where bucket < 100 order by bucket, contact_id limit 500) x",
+            6
+        ),
+        held!(
+            "postpone",
+            runs!("format(', %L', array_agg(clock_timestamp()))"),
+            45
+        ),
+        held!(
+            "update_runs",
+            runs!(
+                "format(', %L, %L, %L, %L, %L', array_agg(1), array_agg(1), array_agg(0), array_agg(x.due_at), array_agg('{}'::text))"
+            ),
+            45
+        ),
+        held!("delete_runs", runs!("''"), 12),
+        held!(
+            "debounce",
+            "select format('%L, %L, %L, %L, %L, %L, %L, %L', array_agg(x.bucket), array_agg(x.tenant_id),
+                           array_agg(x.contact_id), array_agg(x.workflow_id), array_agg(x.key), array_agg(x.due_at),
+                           array_agg('{}'::text), clock_timestamp())
+               from (select * from waypost.runs where bucket < 100 and due_at > clock_timestamp()
+                      order by bucket, id limit 500) x",
+            45
+        ),
+        held!(
+            "barrier",
+            sends!("format(', %L', array_agg(x.fence))"),
+            45
+        ),
+        held!(
+            "lock_outbox",
+            sends!("format(', %L', array_agg(x.fence))"),
+            12
+        ),
+        held!(
+            "present_outbox",
+            sends!("format(', %L', array_agg(x.fence))"),
+            5
+        ),
+        held!(
+            "release_outbox",
+            sends!("format(', %L', array_agg(x.fence))"),
+            45
+        ),
+        held!(
+            "retry_outbox",
+            sends!(
+                "format(', %L, %L, %L, %L, %L, %L, %L', array_agg(x.fence), array_agg(x.due_at), array_agg('ok'::text),
+                        array_agg('e'::text), array_agg('{}'::text), array_agg(0), array_agg(false))"
+            ),
+            60
+        ),
+        held!(
+            "finish_outbox",
+            sends!(
+                "format(', %L, %L, %L, %L, %L', array_agg(x.fence), array_agg(3), array_agg('{}'::text),
+                        array_agg('e'::text), array_agg(clock_timestamp()))"
+            ),
+            30
+        ),
+        held!("lock_sends", sends!("''"), 12),
+        held!(
+            "cancel_sends",
+            sends!("format(', %L', clock_timestamp())"),
+            30
+        ),
+        held!(
+            "log_stale",
+            sends!(
+                "format(', %L, %L, %L, %L, %L', array_agg(1), array_agg(x.fence), array_agg('ok'::text),
+                        array_agg('e'::text), array_agg('{}'::text))"
+            ),
+            60
+        ),
+        held!("claim_buckets", "select '0::smallint, 128'", 5),
+        held!(
+            "read_turn",
+            "select format('%L, %L, %L', array_agg(x.bucket), array_agg(x.recorded_at), array_agg(x.id))
+               from (select * from waypost.event_queue order by bucket, recorded_at, id limit 500) x",
+            6
+        ),
+        held!(
+            "log_events",
+            "select format('%L, %L, %L, %L, %L', array_agg(x.bucket), array_agg(x.recorded_at), array_agg(x.id),
+                           array_agg('[]'::text), clock_timestamp())
+               from (select * from waypost.event_queue order by bucket, recorded_at, id limit 500) x",
+            45
+        ),
+        held!("claim_wakes", "select '1000, null, ''{}'''", 1),
+        held!(
+            "claim_wakes_of",
+            "select format('%L, %L', r.bucket, r.id) from waypost.runs r limit 1",
+            1
+        ),
+        held!("arm_doorbell", "select ''", 1),
+        held!(
+            "fold_changes",
+            "select '1000'",
+            1
+        ),
+        // New rows: given none here, for the plan alone.
+        held!(
+            "insert_finished",
+            "select array_to_string(array_fill('''{}'''::text, array[27]), ', ')",
+            1
+        ),
+        held!(
+            "insert_runs",
+            "select array_to_string(array_fill('''{}'''::text, array[14]), ', ')",
+            1
+        ),
+        held!(
+            "insert_bursts",
+            "select array_to_string(array_fill('''{}'''::text, array[12]), ', ')",
+            1
+        ),
+        held!(
+            "insert_outbox",
+            "select array_to_string(array_fill('''{}'''::text, array[15]), ', ')",
+            1
+        ),
+        held!(
+            "insert_blocks",
+            "select array_to_string(array_fill('''{}'''::text, array[9]), ', ')",
+            1
+        ),
+    ]
+}
+
+/// Tables that are read whole, and why.
+const WHOLE: [&str; 1] = [
+    // All but empty, without an index, read to be emptied.
+    "workflow_changes",
+];
+
+/// The plan as people read it: what is done, over which index, on which table. A partition's day is left out, and
+/// what is done to each partition stands once.
+fn told(plan: &Value) -> String {
+    fn tell(plan: &Value, depth: usize, text: &mut String) {
+        let of = |name: &str| plan[name].as_str().unwrap_or_default().to_owned();
+        let day = regex::Regex::new("_([0-9]{8}|default)(_|$)").unwrap();
+        let mut line = of("Node Type");
+        if line == "ModifyTable" {
+            line = of("Operation");
+        }
+        for (word, name) in [
+            (" using ", "Index Name"),
+            (" on ", "Relation Name"),
+            (" of ", "CTE Name"),
+            (" of ", "Function Name"),
+            (" as ", "Subplan Name"),
+        ] {
+            if !of(name).is_empty() {
+                let shown = day.replace(&of(name), "_*$2").into_owned();
+                // Some servers say what it returns.
+                let shown = shown.split(" (").next().unwrap_or_default();
+                let _ = write!(line, "{word}{shown}");
+            }
+        }
+        let mut inner = Vec::new();
+        for one in plan["Plans"].as_array().into_iter().flatten() {
+            let mut part = String::new();
+            tell(one, depth + 1, &mut part);
+            if inner.last() != Some(&part) {
+                inner.push(part);
+            }
+        }
+        let _ = writeln!(text, "{}{line}", "  ".repeat(depth));
+        text.extend(inner);
+    }
+    let mut text = String::new();
+    tell(plan, 0, &mut text);
+    text
+}
+
+async fn arguments(c: &mut PgConnection, held: &Held) -> String {
+    sqlx::query_scalar(AssertSqlSafe(held.args.to_owned()))
+        .fetch_one(c)
+        .await
+        .unwrap_or_else(|e| panic!("{}: {e}", held.name))
+}
+
+#[tokio::test]
+async fn hot_statements_keep_their_plans() {
+    let db = database("plans_held").await;
+    fill(&db).await;
+    let mut owner = db.connect().await;
+    let mut c = worker_session(&db).await;
+    let (mut wrong, mut all) = (Vec::new(), String::new());
+    for held in statements() {
+        let name = held.name;
+        let args = arguments(&mut owner, &held).await;
+        for mode in ["custom", "generic"] {
+            let plan = explained(&mut c, held.sql, &args, mode).await;
+            let mut found = Vec::new();
+            nodes(&plan, &mut found);
+            for (kind, _, table) in &found {
+                if *kind == "Seq Scan" && !WHOLE.contains(table) {
+                    wrong.push(format!("{name}, {mode}: reads {table} whole"));
+                }
+            }
+            let (cost, most) = (pages(&plan), held.pages * GIVEN);
+            println!("{name:<20} {mode:<8} {cost:>7} pages");
+            if cost > most {
+                wrong.push(format!("{name}, {mode}: {cost} pages, more than {most}"));
+            }
+            if mode == "generic" {
+                let _ = writeln!(all, "{name}\n{}", told(&plan));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    insta::assert_snapshot!("hot_plans", all);
+}
