@@ -14,8 +14,6 @@ pub(super) struct Turns {
     seen: usize,
     /// There are several that wait.
     several: bool,
-    /// When several were last met.
-    met: Option<Instant>,
     /// What a row of the last rounds took, in seconds.
     row: f64,
     /// When one tenant was found to have everything.
@@ -31,9 +29,6 @@ impl Turns {
     const FEWEST: f64 = 50.0;
     /// How long after a lap that met one tenant alone nobody looks for others: they wait for this as well.
     const ALONE: Duration = Duration::from_millis(100);
-    /// So long after several were met rounds stay short: small tenants come one by one, and a lap between two of them
-    /// meets one tenant alone.
-    const REMEMBERED: Duration = Duration::from_secs(5);
 
     /// Whether the next round looks for tenants that wait.
     pub(super) fn due(&self) -> bool {
@@ -50,9 +45,6 @@ impl Turns {
     pub(super) fn had(&mut self, tenants: usize, after: Option<i32>) {
         self.seen += tenants;
         self.several |= self.seen > 1;
-        if self.several {
-            self.met = Some(Instant::now());
-        }
         if after.is_none() {
             self.several = self.seen > 1;
             self.seen = 0;
@@ -66,10 +58,9 @@ impl Turns {
         self.several
     }
 
-    /// Rows that a round takes: all it may, or while several come only as many as go quickly.
+    /// Rows that a round takes: all it may, or while several wait only as many as go quickly.
     pub(super) fn rows(&self, most: i32) -> i32 {
-        let several = self.met.is_some_and(|at| at.elapsed() < Self::REMEMBERED);
-        if !(self.crowded && several && self.row > 0.0) {
+        if !(self.crowded && self.several && self.row > 0.0) {
             return most;
         }
         let quick = (Self::ROUND.as_secs_f64() / self.row).max(Self::FEWEST);
@@ -95,25 +86,9 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::Turns;
-
-    #[test]
-    fn a_lap_between_two_small_tenants_makes_no_long_round() {
-        let mut turns = Turns {
-            crowded: true,
-            ..Turns::default()
-        };
-        turns.took(1_000, Duration::from_secs(1));
-        turns.had(2, None);
-        assert_eq!(turns.rows(1_000), 150);
-        turns.had(1, None);
-        assert!(!turns.several());
-        assert_eq!(turns.rows(1_000), 150);
-        turns.met = Instant::now().checked_sub(Turns::REMEMBERED);
-        assert_eq!(turns.rows(1_000), 1_000);
-    }
 
     #[test]
     fn only_a_crowd_of_several_makes_rounds_short() {
