@@ -13,19 +13,18 @@ alter table waypost.interests add constraint interests_version_fk
   foreign key (tenant_id, workflow_id, version) references waypost.versions (tenant_id, workflow_id, version);
 
 -- secure() makes these anew: they look at the workflow, batch and execution that a row names.
-do $$
-declare
-  v_policy record;
-begin
-  for v_policy in
-    select p.polname as name, p.polrelid::regclass::text as of_table from pg_catalog.pg_policy p
-    where p.polrelid in ('waypost.versions'::regclass, 'waypost.trigger_index'::regclass, 'waypost.interests'::regclass,
-                         'waypost.batch_members'::regclass)
-  loop
-    execute format('drop policy %I on %s', v_policy.name, v_policy.of_table);
-  end loop;
-end
-$$;
+drop policy if exists versions_worker on waypost.versions;
+drop policy if exists versions_tenant on waypost.versions;
+drop policy if exists versions_owner on waypost.versions;
+drop policy if exists trigger_index_worker on waypost.trigger_index;
+drop policy if exists trigger_index_tenant on waypost.trigger_index;
+drop policy if exists trigger_index_owner on waypost.trigger_index;
+drop policy if exists interests_worker on waypost.interests;
+drop policy if exists interests_tenant on waypost.interests;
+drop policy if exists interests_owner on waypost.interests;
+drop policy if exists batch_members_worker on waypost.batch_members;
+drop policy if exists batch_members_tenant on waypost.batch_members;
+drop policy if exists batch_members_owner on waypost.batch_members;
 
 -- What became of a send that had ended in doubt, once somebody could say (sql/functions/settle.sql).
 alter table waypost.deliveries

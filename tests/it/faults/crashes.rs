@@ -243,7 +243,12 @@ impl Lane {
     async fn death(&mut self, point: &'static str, nth: u32) -> bool {
         self.arrive().await;
         self.prepare(point).await;
-        let faults = format!("{point}=abort@{nth},listener.listens=ask");
+        // Answers that come while one is being recorded are recorded together.
+        let slow = match point {
+            "finish.alone" => ",finish.begun=sleep:300",
+            _ => "",
+        };
+        let faults = format!("{point}=abort@{nth},listener.listens=ask{slow}");
         // Without LISTEN a worker goes by the sequence.
         let pooler = if point == "hint.seen" {
             "transaction"
