@@ -12,6 +12,8 @@ mod points;
 mod steering;
 
 pub use plants::Plant;
+#[cfg(all(test, feature = "failpoints"))]
+pub(crate) use plants::plant_here;
 #[cfg(feature = "failpoints")]
 pub use plants::{clock_error, sown};
 pub use points::{FailPoint, POINTS};

@@ -135,9 +135,24 @@ pub fn clock_error() -> i64 {
     text.parse().unwrap_or_default()
 }
 
-/// What was planted, read once. A name that is not known ends the process: a test would show nothing.
+#[cfg(all(test, feature = "failpoints"))]
+thread_local! {
+    static HERE: std::cell::Cell<Option<Plant>> = const { std::cell::Cell::new(None) };
+}
+
+/// Plants a defect for this thread alone, until the next call: a rehearsal breaks one rule after the other.
+#[cfg(all(test, feature = "failpoints"))]
+pub(crate) fn plant_here(plant: Option<Plant>) {
+    HERE.set(plant);
+}
+
+/// What was planted. A name that is not known ends the process: a test would show nothing.
 #[cfg(feature = "failpoints")]
 pub(super) fn planted() -> Option<Plant> {
+    #[cfg(test)]
+    if let Some(plant) = HERE.get() {
+        return Some(plant);
+    }
     static PLANTED: std::sync::OnceLock<Option<Plant>> = std::sync::OnceLock::new();
     *PLANTED.get_or_init(|| {
         let name = std::env::var("WAYPOST_PLANT").ok()?;

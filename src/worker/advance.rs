@@ -359,7 +359,7 @@ pub(crate) fn ledger_keep(program: Option<&Program>, standing: Option<&Standing>
 }
 
 /// The execution as it will stand once this is committed.
-fn now_standing(settled: &Settled) -> Execution {
+pub(super) fn now_standing(settled: &Settled) -> Execution {
     let t = &settled.transition;
     Execution {
         status: t.status,
@@ -370,7 +370,7 @@ fn now_standing(settled: &Settled) -> Execution {
     }
 }
 
-fn merge(first: &mut Transition, second: Transition) {
+pub(super) fn merge(first: &mut Transition, second: Transition) {
     let mut entries = std::mem::take(&mut first.entries);
     let mut effects = std::mem::take(&mut first.effects);
     entries.extend(second.entries);

@@ -27,7 +27,13 @@ mod send;
 
 use finish::finish_for_sure;
 pub(crate) use finish::{answer, answer_apart, later};
-use send::{ask, deliver, needs_barrier, send};
+pub(super) use send::needs_barrier;
+use send::{ask, deliver, send};
+#[cfg(all(test, feature = "failpoints"))]
+pub(super) use {
+    finish::{COME_BACK, word},
+    send::MARGIN,
+};
 
 /// Most answers that one T3 takes.
 const CHUNK: usize = 1_000;

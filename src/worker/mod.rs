@@ -28,6 +28,8 @@ pub mod janitor;
 pub mod listen;
 pub mod match_events;
 pub mod pace;
+#[cfg(all(test, feature = "failpoints"))]
+mod rehearsal;
 mod room;
 mod rooms;
 pub mod run;

@@ -178,7 +178,9 @@ impl Runner {
             for input in inputs {
                 moved |= stage.feed(claimed, input);
             }
-            if !moved && claimed.execution.due_at.is_some_and(|at| at <= claimed.now) {
+            // An answer that nobody waits for says nothing about the time: who is due meanwhile stays due.
+            let asked = inputs.iter().any(|input| matches!(input, Input::Time));
+            if !moved && asked && claimed.execution.due_at.is_some_and(|at| at <= claimed.now) {
                 // Due, and the machine has nothing to say: only its parks decide when to look again.
                 let next = claimed
                     .execution

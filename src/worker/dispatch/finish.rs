@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How often T3 comes back for a row that somebody else holds.
-const COME_BACK: u32 = 20;
+pub(in crate::worker) const COME_BACK: u32 = 20;
 
 /// T3 until the database has taken it: repeating it after a lost COMMIT reply is harmless. A row whose
 /// lease runs out meanwhile comes back as stale, which is kept as evidence.
@@ -155,7 +155,7 @@ pub(crate) fn later(now: Instant, after: Duration) -> Instant {
     now.checked_add_signed(after).unwrap_or(now)
 }
 
-fn word(verdict: Verdict) -> &'static str {
+pub(in crate::worker) fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "ok",
         Verdict::NotSent => "not_sent",

@@ -17,11 +17,11 @@ use crate::{
 };
 
 /// Between the last instant at which a send may begin and the end of the lease, beside the send's own timeout.
-const MARGIN: Duration = Duration::from_secs(2);
+pub(in crate::worker) const MARGIN: Duration = Duration::from_secs(2);
 /// Longest that the question what became of an earlier try may take.
 const LOOK_UP: Duration = Duration::from_secs(10);
 
-pub(super) fn needs_barrier(policy: Policy) -> bool {
+pub(in crate::worker) fn needs_barrier(policy: Policy) -> bool {
     matches!(policy, Policy::Hold | Policy::Reconcile) && !planted(Plant::NoBarrier)
 }
 

@@ -4,7 +4,7 @@
 //! [`planted`] (defects that must be noticed), [`crashes`] (a death at every point) and [`windows`] (the README's
 //! table, cell by cell). The faults that have a figure ([`figure`]) are named for what they do to the engine.
 //! [`reconcile`]: who can be asked, and how much a claim takes. [`callbacks`]: who tells by himself. [`answers`]: what is
-//! noted of each.
+//! noted of each. [`moot`]: answers that nobody waits for.
 
 mod answers;
 mod callbacks;
@@ -19,6 +19,7 @@ mod flaps;
 mod joins;
 mod kills;
 mod lines;
+mod moot;
 mod pauses;
 mod planted;
 mod promotion;
