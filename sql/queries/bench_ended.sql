@@ -21,7 +21,6 @@ counted as (
 insert into waypost.finished
        (bucket, id, tenant_id, workflow_id, version, contact_id, key, status, reason, priority, seq, node, enrolled_at,
         finished_at, state, burst_seq, steps, kinds)
-select m.bucket, waypost.assemble_id(waypost.millis(m.enrolled_at), m.bucket, uuid_send(gen_random_uuid())), m.tenant_id,
-       m.workflow_id, m.version, gen_random_uuid(), m.g::text, m.status, null, 0, 4, 0, m.enrolled_at, m.finished_at, '{}',
+select m.bucket, gen_random_uuid(), m.tenant_id, m.workflow_id, m.version, gen_random_uuid(), m.g::text, m.status, null, 0, 4, 0, m.enrolled_at, m.finished_at, '{}',
        0, '{0,0,1,-1}', m.kinds
   from made m

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Ended executions of one statement.
-const SLICE: u32 = 250_000;
+const SLICE: u32 = 100_000;
 /// Times the view is asked.
 const ASKED: usize = 50;
 
