@@ -480,6 +480,11 @@ const ASSERTED: &[(&str, usize, &str)] = &[
         "columns of the built-in contact; custom fields are parameters",
     ),
     (
+        "src/store/dead_rows.rs",
+        1,
+        "a table's name out of the catalog, one of five that the statement names",
+    ),
+    (
         "src/store/install/objects.rs",
         1,
         "the name of a file that is compiled in",
@@ -521,12 +526,8 @@ fn every_statement_put_together_at_run_time_is_known() {
             found.insert(name.clone(), made);
         }
         for line in code.lines().filter(|line| execute.is_match(line)) {
-            // What goes in unquoted is a signature, a condition that stands in the file itself or a regclass, nothing else.
-            let conditions = [
-                "secure.sql",
-                "drop_partition.sql",
-                "0014_tenants_and_settlements.sql",
-            ];
+            // What goes in unquoted is a signature or a condition that stands in the file itself, nothing else.
+            let conditions = ["secure.sql", "drop_partition.sql"];
             if line.contains("%s") && !conditions.iter().any(|file| name.ends_with(file)) {
                 unquoted.push(format!("{name}: {line}"));
             }
