@@ -3,11 +3,11 @@
 -- locks:   timers rows, SKIP LOCKED
 -- index:   timers_due, occurrences_pk
 with due as materialized (
-  select t.* from waypost.timers t
+  select t.ctid as place, t.* from waypost.timers t
    where t.due_at <= coalesce($2, statement_timestamp())
      and case when $1::int is null then t.tenant_id <> all ($3::int[]) else t.tenant_id = $1 end
    order by t.due_at limit $4 for update skip locked),
-gone as (delete from waypost.timers t using due d where t.bucket = d.bucket and t.id = d.id returning t.id),
+gone as (delete from waypost.timers t where t.ctid = any (array(select place from due)) returning t.id),
 fresh as (
   insert into waypost.occurrences (bucket, tenant_id, occurrence_key, event_id)
   select bucket, tenant_id, occurrence_key, id from due

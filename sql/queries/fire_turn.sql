@@ -5,10 +5,10 @@
 with due as materialized (
   select d.* from unnest($1::int[]) x(tenant_id)
    cross join lateral (
-    select t.* from waypost.timers t
+    select t.ctid as place, t.* from waypost.timers t
      where t.tenant_id = x.tenant_id and t.due_at <= statement_timestamp()
      order by t.due_at limit $2 for update skip locked) d),
-gone as (delete from waypost.timers t using due d where t.bucket = d.bucket and t.id = d.id returning t.id),
+gone as (delete from waypost.timers t where t.ctid = any (array(select place from due)) returning t.id),
 fresh as (
   insert into waypost.occurrences (bucket, tenant_id, occurrence_key, event_id)
   select bucket, tenant_id, occurrence_key, id from due

@@ -14,7 +14,7 @@ use crate::app::AppResult;
 /// `reconcile` asks first. `waypost outbox resolve` settles what is unknown.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples: waypost restore-guard\n          waypost restore-guard --lost-until 2024-03-01T09:00:00Z\n          waypost restore-guard --lift"
+    after_help = "Example: waypost restore-guard\n         waypost restore-guard --lost-until 2024-03-01T09:00:00Z\n         waypost restore-guard --lift"
 )]
 pub(super) struct RestoreGuard {
     /// When the lost database did its last work; executions enrolled later are in no doubt. Default: now

@@ -21,8 +21,8 @@ pub enum Purpose {
 /// sorts all due rows for every claim: 123 ms instead of 0.6 at 150,000 rows; a plan test keeps it.
 /// A generic plan serves every size of batch, and planning anew costs a small one more than running it.
 /// Hash joins stay: they pair the rows of a batch, found by ctid, with the values to be written.
-const WORKER_PLANS: &str = "set enable_bitmapscan = off; set enable_sort = off; set enable_seqscan = off; \
-     set enable_mergejoin = off; set jit = off; set plan_cache_mode = force_generic_plan";
+const WORKER_PLANS: &str = "set enable_bitmapscan = off; set enable_sort = off; set enable_incremental_sort = off; \
+     set enable_seqscan = off; set enable_mergejoin = off; set jit = off; set plan_cache_mode = force_generic_plan";
 
 /// Session guards of every connection; by SET after connecting, since poolers refuse start-up parameters.
 /// The path: a function of ours that some schema of the database also has, for nearer types, would win.

@@ -44,7 +44,7 @@ impl Runner {
         Self {
             shared,
             watermark: Watermark::default(),
-            turns: Turns::default(),
+            turns: Turns::remembering(),
             put_off: HashMap::new(),
         }
     }

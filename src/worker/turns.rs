@@ -14,6 +14,9 @@ pub(super) struct Turns {
     seen: usize,
     /// There are several that wait.
     several: bool,
+    /// When several were last met, and how long rounds stay short after that.
+    met: Option<Instant>,
+    remembers: Duration,
     /// What a row of the last rounds took, in seconds.
     row: f64,
     /// When one tenant was found to have everything.
@@ -30,6 +33,15 @@ impl Turns {
     /// How long after a lap that met one tenant alone nobody looks for others: they wait for this as well.
     const ALONE: Duration = Duration::from_millis(100);
 
+    /// Rounds stay short for a while after several were met: small tenants come one by one, and a lap between two of
+    /// them meets one tenant alone; whoever comes next would wait for the thousand rows that it takes.
+    pub(super) fn remembering() -> Self {
+        Self {
+            remembers: Duration::from_secs(5),
+            ..Self::default()
+        }
+    }
+
     /// Whether the next round looks for tenants that wait.
     pub(super) fn due(&self) -> bool {
         let resting = self.alone.is_some_and(|at| at.elapsed() < Self::ALONE);
@@ -45,6 +57,9 @@ impl Turns {
     pub(super) fn had(&mut self, tenants: usize, after: Option<i32>) {
         self.seen += tenants;
         self.several |= self.seen > 1;
+        if self.several {
+            self.met = Some(Instant::now());
+        }
         if after.is_none() {
             self.several = self.seen > 1;
             self.seen = 0;
@@ -60,7 +75,8 @@ impl Turns {
 
     /// Rows that a round takes: all it may, or while several wait only as many as go quickly.
     pub(super) fn rows(&self, most: i32) -> i32 {
-        if !(self.crowded && self.several && self.row > 0.0) {
+        let met = self.met.is_some_and(|at| at.elapsed() < self.remembers);
+        if !(self.crowded && (self.several || met) && self.row > 0.0) {
             return most;
         }
         let quick = (Self::ROUND.as_secs_f64() / self.row).max(Self::FEWEST);
@@ -89,6 +105,21 @@ mod tests {
     use std::time::Duration;
 
     use super::Turns;
+
+    #[test]
+    fn a_lap_between_two_small_tenants_makes_no_long_round() {
+        let rows = |mut turns: Turns| {
+            turns.crowded = true;
+            turns.took(1_000, Duration::from_secs(1));
+            turns.had(2, None);
+            assert_eq!(turns.rows(1_000), 150);
+            turns.had(1, None);
+            assert!(!turns.several());
+            turns.rows(1_000)
+        };
+        assert_eq!(rows(Turns::remembering()), 150);
+        assert_eq!(rows(Turns::default()), 1_000);
+    }
 
     #[test]
     fn only_a_crowd_of_several_makes_rounds_short() {
