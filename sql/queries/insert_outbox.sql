@@ -1,6 +1,6 @@
 -- T1: what must be sent, rendered and frozen, in the advance transaction.
--- used by: store/commit.rs
 -- After a restore, what was enrolled before may have sent this already, in the time that was lost: it is born in doubt.
+-- used by: store/commit.rs
 -- locks:   none that others wait for
 -- index:   sends_pk, which is unique (execution, seq): a repeat is recognised (I-3); restores_pk, on most databases empty
 insert into waypost.sends

@@ -1,5 +1,5 @@
 -- Executions that this transaction enrolled get their rows: begun already, or as they were enrolled.
--- used by: store/executions.rs insert (the matcher, and its commit)
+-- used by: store/commit/rows.rs insert (what the matcher enrolled)
 -- locks:   live keys, by (bucket, contact) as in waypost.enroll_batch; one that is taken meanwhile is an error
 -- index:   runs_pk, runs_live_uq
 insert into waypost.runs (bucket, id, tenant_id, workflow_id, version, contact_id, key, status, priority, seq, node, due_at,

@@ -116,3 +116,27 @@ async fn what_began_and_ended_before_the_key_was_taken_stands() {
         "select (select count(*) from waypost.runs) * 10 + (select count(*) from waypost.finished)";
     assert_eq!(stage.count(all).await, 11, "one is live, one has ended");
 }
+
+/// A first burst under way has no row that a publication could wait for: it waits for the matcher's buckets.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_is_published_meanwhile_knows_of_the_start() {
+    let mut stage = Stage::new("first-ledger", None).await;
+    stage.deploy(&ends());
+    let contact = stage.crowd(1).await[0];
+    let worker = stage.worker("match", "match.started=ask@1").await;
+    arrives(&stage, contact).await;
+    let held = worker.at.reaches("match.started").await.unwrap();
+    let mut limited = ends();
+    limited["enrollmentSettings"] = json!({"enrollmentLimit": 1});
+    std::thread::scope(|scope| {
+        let published = scope.spawn(|| stage.deploy(&limited));
+        std::thread::sleep(Duration::from_millis(700));
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(held.go());
+        });
+        published.join().unwrap();
+    });
+    stage.until_none("events wait", QUEUED, SOON).await.unwrap();
+    let starts = "select coalesce(sum(cardinality(starts)), 0) from waypost.enrollments";
+    assert_eq!(stage.count(starts).await, 1);
+}
