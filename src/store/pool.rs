@@ -72,34 +72,20 @@ pub fn connect(url: &str, purpose: Purpose, size: u32) -> StoreResult<PgPool> {
     Ok(pool)
 }
 
-/// Sets guards and role on a fresh connection.
+/// Sets guards and role on a fresh connection, in one round trip.
 async fn prepare(connection: &mut PgConnection, purpose: Purpose) -> Result<(), sqlx::Error> {
-    connection.execute(GUARDS).await?;
-    match purpose {
-        Purpose::Worker => {
-            connection.execute(WORKER_PLANS).await?;
-            assume(connection, "waypost_worker").await
-        }
-        Purpose::Api => assume(connection, "waypost_api").await,
-        Purpose::Owner => connection
-            .execute("set statement_timeout = '120s'")
-            .await
-            .map(drop),
-    }
+    let rest = match purpose {
+        Purpose::Worker => format!("{WORKER_PLANS}; {}", assuming("waypost_worker")),
+        Purpose::Api => assuming("waypost_api"),
+        Purpose::Owner => "set statement_timeout = '120s'".to_owned(),
+    };
+    let all = AssertSqlSafe(format!("{GUARDS}; {rest}"));
+    connection.execute(all).await.map(drop)
 }
 
 /// Becomes the role where it exists and may be assumed; a login that owns everything is enough to start with.
-async fn assume(connection: &mut PgConnection, role: &'static str) -> Result<(), sqlx::Error> {
-    let may: bool = sqlx::query_scalar(super::sql!("may_assume"))
-        .bind(role)
-        .fetch_one(&mut *connection)
-        .await?;
-    if may {
-        connection
-            .execute(AssertSqlSafe(format!("set role {role}")))
-            .await?;
-    }
-    Ok(())
+fn assuming(role: &'static str) -> String {
+    super::sql!("assume_role").replace("$1", &format!("'{role}'"))
 }
 
 /// One connection outside any pool, e.g. for the listener.

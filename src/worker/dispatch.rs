@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Round, Shared, room::Providers, settle::must_ask, turns::Turns, watermark::Watermark};
+use super::{Round, Shared, line::Line, room::Providers, settle::must_ask, turns::Turns, watermark::Watermark};
 use crate::{
     connect::Reply,
     faults::{self, FailPoint},
@@ -44,6 +44,7 @@ type Answer = (Claim, Option<Reply>);
 #[derive(Debug)]
 pub struct Dispatcher {
     shared: Shared,
+    line: Line,
     watermark: Watermark,
     turns: Turns,
     /// Claims by time and by turns alternate while there is more than one takes.
@@ -69,6 +70,7 @@ impl Dispatcher {
         let local = local.map(str::to_owned).collect();
         let providers = Providers::new(shared.settings.concurrency, local);
         Self {
+            line: Line::new(&shared.pool),
             shared,
             watermark: Watermark::default(),
             turns: Turns::default(),
@@ -134,7 +136,7 @@ impl Dispatcher {
         let answers = answered
             .into_iter()
             .filter_map(|(claim, reply)| Some((claim, reply?)));
-        finish_for_sure(&self.shared, scope, answers.collect()).await
+        finish_for_sure(&self.shared, &mut self.line, scope, answers.collect()).await
     }
 
     /// T2, and the sends are on their way.
@@ -149,7 +151,7 @@ impl Dispatcher {
         // Taken before the statement: the lease in the database ends later than we think.
         let begun = Monotonic::now();
         faults::at(FailPoint::DispatchBegun).await?;
-        let mut connection = self.shared.pool.acquire().await?;
+        let mut connection = self.line.take().await?;
         let free = self.providers.room(limit);
         let crowded = self.turns.crowded || free.is_some();
         self.by_turns = crowded && !self.by_turns;
@@ -176,6 +178,7 @@ impl Dispatcher {
             self.turns.crowded = full;
         }
         if claims.is_empty() {
+            self.line.keep(connection);
             return Ok(Round::Idle);
         }
         faults::at(FailPoint::DispatchClaimed).await?;
@@ -198,8 +201,8 @@ impl Dispatcher {
         let back: Vec<&Claim> = too_many.iter().collect();
         outbox::release(&mut connection, &back).await?;
         let answers = self.send_local(&mut connection, local, begun).await?;
-        drop(connection);
-        finish_for_sure(&self.shared, scope, answers).await?;
+        self.line.keep(connection);
+        finish_for_sure(&self.shared, &mut self.line, scope, answers).await?;
         Ok(match full {
             // There is more, but no room for it: the next answer rings.
             _ if !too_many.is_empty() => Round::Idle,

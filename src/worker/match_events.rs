@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{
     Round, Shared,
     advance::{Left, Stage},
+    line::Line,
     turns::Turns,
 };
 use crate::{
@@ -53,6 +54,7 @@ type Person = (i32, Uuid);
 #[derive(Debug)]
 pub struct Matcher {
     shared: Shared,
+    line: Line,
     from: i16,
     /// The buckets of the last look held only events of tenants that are not ours.
     passed_over: bool,
@@ -73,6 +75,7 @@ impl Matcher {
     #[must_use]
     pub fn new(shared: Shared, from: i16) -> Self {
         Self {
+            line: Line::new(&shared.pool),
             shared,
             from,
             passed_over: false,
@@ -86,21 +89,27 @@ impl Matcher {
     /// # Errors
     /// Of the database, where trying again later is right.
     pub async fn run_once(&mut self, scope: &Scope) -> StoreResult<Round> {
-        let mut connection = self.shared.pool.acquire().await?;
+        let mut connection = self.line.take().await?;
+        let round = self.round(&mut connection, scope).await?;
+        self.line.keep(connection);
+        Ok(round)
+    }
+
+    async fn round(&mut self, connection: &mut PgConnection, scope: &Scope) -> StoreResult<Round> {
         self.by_turns = self.turns.due() && !self.by_turns;
-        let mut done = self.attempt(&mut connection, scope, None).await;
+        let mut done = self.attempt(connection, scope, None).await;
         // Others' events must not hide ours in later buckets; once round, there are none.
         for _ in 1..LAP {
             if !(self.passed_over && matches!(done, Ok(Round::Idle))) {
                 break;
             }
-            done = self.attempt(&mut connection, scope, None).await;
+            done = self.attempt(connection, scope, None).await;
         }
         match done {
             Ok(round) => Ok(round),
             Err((error, people)) if error.remedy() != Remedy::Reconnect && !people.is_empty() => {
                 tracing::warn!(error = %error.class(), contacts = people.len(), "a batch of events failed; going contact by contact");
-                self.one_by_one(&mut connection, scope, people).await
+                self.one_by_one(connection, scope, people).await
             }
             Err((error, _)) => Err(error),
         }
@@ -186,6 +195,7 @@ impl Matcher {
             if buckets.is_empty() {
                 // Of a turn: others hold them all. By age there may be more.
                 let round = if by_turns { Round::Worked } else { Round::Idle };
+                tx.rollback().await?;
                 return Ok((round, Left::default(), Vec::new()));
             }
             faults::at(FailPoint::MatchLocked).await?;

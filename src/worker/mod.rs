@@ -25,6 +25,7 @@ mod clean;
 pub mod dispatch;
 pub mod drive;
 pub mod janitor;
+mod line;
 pub mod listen;
 pub mod match_events;
 pub mod pace;

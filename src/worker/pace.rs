@@ -42,6 +42,15 @@ impl Pace {
         }
     }
 
+    /// Waits before the first round; false: the loop is to end. What is not urgent lets the loops that work go first
+    /// when a worker starts, and shares a connection with others of its kind.
+    pub async fn after(&self, pause: Duration, end: &CancellationToken) -> bool {
+        tokio::select! {
+            () = end.cancelled() => false,
+            () = tokio::time::sleep(jittered(pause)) => true,
+        }
+    }
+
     /// Waits as the last round asks for; false: the loop is to end.
     pub async fn wait(
         &mut self,
@@ -90,10 +99,7 @@ impl Pace {
             }
             _ => tracing::debug!(loop_name = self.name, %error, "still not"),
         }
-        tokio::select! {
-            () = end.cancelled() => false,
-            () = tokio::time::sleep(jittered(pause)) => true,
-        }
+        self.after(pause, end).await
     }
 }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     Round, Shared,
     advance::{Left, Stage, failed, ledger_keep},
+    line::Line,
     turns::Turns,
     watermark::Watermark,
 };
@@ -31,6 +32,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Runner {
     shared: Shared,
+    line: Line,
     watermark: Watermark,
     turns: Turns,
     /// How often an execution was left for later in a row; a hint that only lengthens its wait.
@@ -42,6 +44,7 @@ impl Runner {
     #[must_use]
     pub fn new(shared: Shared) -> Self {
         Self {
+            line: Line::new(&shared.pool),
             shared,
             watermark: Watermark::default(),
             turns: Turns::remembering(),
@@ -54,19 +57,25 @@ impl Runner {
     /// # Errors
     /// Of the database, where trying again later is right; an execution's own error never comes out (I-9).
     pub async fn run_once(&mut self, scope: &Scope) -> StoreResult<Round> {
-        let mut connection = self.shared.pool.acquire().await?;
-        let due = self.due(&mut connection, scope).await?;
+        let mut connection = self.line.take().await?;
+        let round = self.round(&mut connection, scope).await?;
+        self.line.keep(connection);
+        Ok(round)
+    }
+
+    async fn round(&mut self, connection: &mut PgConnection, scope: &Scope) -> StoreResult<Round> {
+        let due = self.due(connection, scope).await?;
         if due == Round::Full {
             return Ok(due);
         }
         // A look without a transaction: the table is empty but for moments.
-        let nothing = executions::claim_wakes(&mut connection, scope, 1)
+        let nothing = executions::claim_wakes(connection, scope, 1)
             .await?
             .is_empty();
         let woken = if nothing {
             Round::Idle
         } else {
-            self.wakes(&mut connection, scope).await?
+            self.wakes(connection, scope).await?
         };
         Ok(if due == Round::Idle { woken } else { due })
     }
@@ -262,6 +271,7 @@ impl Runner {
         waiting: Vec<Waiting>,
     ) -> StoreResult<Round> {
         if waiting.is_empty() {
+            tx.rollback().await?;
             return Ok(Round::Idle);
         }
         let ids: Vec<(i16, Uuid)> = waiting.iter().map(|w| (w.bucket, w.execution)).collect();
@@ -381,6 +391,7 @@ impl Runner {
             let settled = vec![settled];
             // Somebody holds the ledger's row: the execution stays due, and comes again.
             if !commit::reserve(&mut tx, &settled).await?.is_empty() {
+                tx.rollback().await?;
                 return Ok(());
             }
             commit::commit(&mut tx, settled).await?;

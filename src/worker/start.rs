@@ -18,6 +18,9 @@ use super::{
 };
 use crate::store::{Scope, StoreError, StoreResult, clock};
 
+/// From the start of a worker to the first look at what can wait.
+const UNHURRIED: Duration = Duration::from_secs(3);
+
 /// What a worker does; by default everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -263,6 +266,9 @@ async fn janitor_loop(shared: Shared, everyone: Everyone, end: CancellationToken
 async fn sweep_loop(shared: Shared, everyone: Everyone, end: CancellationToken) {
     let mut pace = Pace::new("sweep", Duration::from_secs(30));
     let quiet = tokio::sync::Notify::new();
+    if !pace.after(UNHURRIED, &end).await {
+        return;
+    }
     loop {
         let round = match everyone.scope().await {
             Ok(scope) => janitor::sweep(&shared, &scope).await,
@@ -278,6 +284,9 @@ async fn clean_loop(shared: Shared, end: CancellationToken) {
     let mut cleaner = Cleaner::new(shared);
     let mut pace = Pace::new("clean", clean::LOOK);
     let quiet = tokio::sync::Notify::new();
+    if !pace.after(UNHURRIED, &end).await {
+        return;
+    }
     loop {
         let round = cleaner.run_once().await;
         if !pace.wait(&round, &quiet, &end).await {
@@ -304,6 +313,9 @@ async fn partition_loop(shared: Shared, end: CancellationToken) {
 async fn fold_loop(shared: Shared, end: CancellationToken) {
     let mut pace = Pace::new("figures", Duration::from_secs(10));
     let quiet = tokio::sync::Notify::new();
+    if !pace.after(UNHURRIED, &end).await {
+        return;
+    }
     loop {
         let round = janitor::fold(&shared).await;
         if !pace.wait(&round, &quiet, &end).await {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant as Monotonic},
 };
 
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
 use crate::{
     connect::{Reply, Verdict},
@@ -23,6 +23,7 @@ use crate::{
     worker::{
         Shared,
         advance::{Left, Stage},
+        line::Line,
         settle::{Settlement, settle},
     },
 };
@@ -34,6 +35,7 @@ pub(in crate::worker) const COME_BACK: u32 = 20;
 /// lease runs out meanwhile comes back as stale, which is kept as evidence.
 pub(super) async fn finish_for_sure(
     shared: &Shared,
+    line: &mut Line,
     scope: &Scope,
     answers: Vec<(Claim, Reply)>,
 ) -> StoreResult<()> {
@@ -43,13 +45,13 @@ pub(super) async fn finish_for_sure(
     let mut tries = 0_u32;
     while !open.is_empty() {
         tries += 1;
-        match finish(shared, scope, &open, tries >= COME_BACK, apart).await {
+        match finish(shared, line, scope, &open, tries >= COME_BACK, apart).await {
             Ok(rest) => open = rest,
             Err(error) if error.remedy() == Remedy::Isolate && open.len() > 1 => {
                 tracing::warn!(error = %error.class(), rows = open.len(), "a finish failed; going row by row");
                 for answer in open {
                     faults::at(FailPoint::FinishAlone).await?;
-                    Box::pin(finish_for_sure(shared, scope, vec![answer])).await?;
+                    Box::pin(finish_for_sure(shared, line, scope, vec![answer])).await?;
                 }
                 return Ok(());
             }
@@ -76,12 +78,14 @@ pub(super) async fn finish_for_sure(
 /// `apart`: the executions are told through `wakes`.
 async fn finish(
     shared: &Shared,
+    line: &mut Line,
     scope: &Scope,
     answers: &[(Claim, Reply)],
     give_up: bool,
     apart: bool,
 ) -> StoreResult<Vec<(Claim, Reply)>> {
-    let mut tx = shared.pool.begin().await?;
+    let mut connection = line.take().await?;
+    let mut tx = connection.begin().await?;
     faults::at(FailPoint::FinishBegun).await?;
     let claims: Vec<&Claim> = answers.iter().map(|a| &a.0).collect();
     let (ours, clock) = outbox::lock(&mut tx, &claims).await?;
@@ -146,6 +150,7 @@ async fn finish(
     faults::at(FailPoint::FinishTold).await?;
     tx.commit().await?;
     faults::at(FailPoint::FinishCommitted).await?;
+    line.keep(connection);
     shared.bells.after(&left);
     Ok(rest)
 }

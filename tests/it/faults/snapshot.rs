@@ -30,11 +30,20 @@ const FREE: Duration = Duration::from_secs(60);
 const HELD: Duration = Duration::from_secs(300);
 /// Share of the statements that the log keeps.
 const SAMPLED: f64 = 0.1;
-/// What each kind of claim begins with.
+/// The text of each kind of claim.
 const CLAIMS: [(&str, &str); 3] = [
-    ("executions", "-- Claims the executions that are due"),
-    ("buckets", "-- Buckets that have events"),
-    ("events", "-- The oldest events of the locked buckets"),
+    (
+        "executions",
+        include_str!("../../../sql/queries/claim_due.sql"),
+    ),
+    (
+        "buckets",
+        include_str!("../../../sql/queries/claim_buckets.sql"),
+    ),
+    (
+        "events",
+        include_str!("../../../sql/queries/read_events.sql"),
+    ),
 ];
 
 /// New contacts, half of them enrolled by the call, half by an event.
@@ -95,15 +104,16 @@ impl Log {
         Log { file, from }
     }
 
-    /// How long the statements took that begin so.
-    fn times(&self, first_words: &str) -> Vec<Duration> {
+    /// How long a statement took, each time.
+    fn times(&self, statement: &str) -> Vec<Duration> {
+        let first_line = statement.lines().next().unwrap();
         let log = fs::read(&self.file).unwrap();
         let log = String::from_utf8_lossy(&log[self.from..]);
         let took = |line: &str| {
             let (_, rest) = line.split_once("duration: ")?;
             let (millis, rest) = rest.split_once(" ms  execute ")?;
-            let statement = rest.split_once(": ")?.1;
-            statement.starts_with(first_words).then_some(())?;
+            let ran = rest.split_once(": ")?.1;
+            ran.starts_with(first_line).then_some(())?;
             Some(Duration::from_secs_f64(
                 millis.parse::<f64>().ok()? / 1_000.0,
             ))
@@ -159,8 +169,8 @@ async fn f14_a_snapshot_held_for_minutes_slows_nobody() {
 
     let share = 100.0 * beside / free;
     let mut slowest = Duration::ZERO;
-    let claims = CLAIMS.map(|(what, first_words)| {
-        let mut times = log.times(first_words);
+    let claims = CLAIMS.map(|(what, statement)| {
+        let mut times = log.times(statement);
         assert!(
             times.len() > 100,
             "{} claims of {what} in the log",
