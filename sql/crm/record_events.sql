@@ -26,7 +26,7 @@ begin
               where waypost.reads_event(t.id, i.type, coalesce(i.field, ''))) k
           on k.t = x.t and k.type = x.type and k.field is not distinct from x.field) u;
   if found then
-    perform waypost.ring(false);
+    perform waypost.ring(false, 'match');
   end if;
 end
 $$;

@@ -14,6 +14,6 @@ begin
   values (p_run.bucket, p_run.id, 1, coalesce((p_command ->> 'seq')::int, 0), p_run.tenant_id, p_command, p_now)
   on conflict on constraint wakes_pk do update set input = excluded.input, at = excluded.at;
   update waypost.runs r set due_at = p_now where r.bucket = p_run.bucket and r.id = p_run.id;
-  perform waypost.ring(false);
+  perform waypost.ring(false, 'run');
 end
 $$;

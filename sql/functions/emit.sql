@@ -38,7 +38,7 @@ begin
     (bucket, recorded_at, id, tenant_id, contact_id, type, occurred_at, data, cause, source)
   values (v_bucket, clock_timestamp(), v_id, v_tenant, emit.contact_id, emit.type, v_at,
           coalesce(emit.data, '{}'), v_cause::jsonb -> emit.contact_id::text, 'sql');
-  perform waypost.ring(emit.wake);
+  perform waypost.ring(emit.wake, 'match');
   perform waypost.enter(v_scope);
   return v_id;
 end

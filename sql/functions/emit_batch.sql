@@ -82,7 +82,7 @@ begin
   where u.o <= cardinality(types) and coalesce(u.fresh, true)
   order by u.b, u.o;
 
-  perform waypost.ring(emit_batch.wake);
+  perform waypost.ring(emit_batch.wake, 'match');
   perform waypost.enter(v_scope);
   return query select unnest(v_ids);
 end

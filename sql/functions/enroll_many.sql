@@ -62,7 +62,7 @@ begin
       hint = 'Without strict => true the reason comes back as a row.';
   end if;
   if 'enrolled' = any(v_outcomes) then
-    perform waypost.ring(enroll_many.wake);
+    perform waypost.ring(enroll_many.wake, 'run');
   end if;
   perform waypost.enter(v_scope);
   return query select * from unnest(contact_ids, v_ids, v_outcomes, v_reasons);

@@ -16,7 +16,7 @@ begin
     where r.bucket = v_run.bucket and r.id = v_run.id;
     insert into waypost.bursts (bucket, execution_id, seq, tenant_id, workflow_id, at, steps, kinds)
     values (v_run.bucket, v_run.id, v_run.seq, v_tenant, v_run.workflow_id, v_now, '{-1}', '{13}');
-    perform waypost.ring(false);
+    perform waypost.ring(false, 'run');
     v_run.status := 0;
   end if;
   perform waypost.enter(v_scope);

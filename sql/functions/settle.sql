@@ -58,7 +58,7 @@ begin
              'error', v_error, 'message', case when v_state = 4 then 'the provider said so later' end), v_now
     from waypost.runs r where r.bucket = v_send.bucket and r.id = v_send.execution_id
     on conflict on constraint wakes_pk do nothing;
-    perform waypost.ring(false);
+    perform waypost.ring(false, 'run');
     perform waypost.enter(v_scope);
     return waypost.outbox_state_name(v_state);
   end if;

@@ -18,12 +18,13 @@ pub async fn arm(connection: &mut PgConnection) -> StoreResult<()> {
     Ok(())
 }
 
-/// Wakes the other processes.
+/// Wakes the other processes; `words` say what for (`sql/functions/ring.sql`).
 ///
 /// # Errors
 /// Of the database.
-pub async fn ring(connection: &mut PgConnection) -> StoreResult<()> {
+pub async fn ring(connection: &mut PgConnection, words: &str) -> StoreResult<()> {
     sqlx::query(sql!("ring_doorbell"))
+        .bind(words)
         .execute(connection)
         .await?;
     Ok(())

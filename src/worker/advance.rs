@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Shared,
+    Shared, Work,
     rooms::{self, Room},
 };
 use crate::{
@@ -65,6 +65,13 @@ pub(crate) struct Left {
 }
 
 impl Left {
+    /// Whom that is work for.
+    pub(crate) fn work(&self) -> Work {
+        let sends = Work::DISPATCH.when(self.sends);
+        let events = Work::MATCH.when(self.events);
+        sends.and(events).and(Work::RUN.when(self.ready))
+    }
+
     /// What another stage of the same transaction leaves, but for whom it could not write.
     pub(crate) fn add(&mut self, other: &Left) {
         self.sends |= other.sends;

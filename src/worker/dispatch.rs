@@ -11,7 +11,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Round, Shared, line::Line, room::Providers, settle::must_ask, turns::Turns, watermark::Watermark};
+use super::{
+    Round, Shared, line::Line, room::Providers, settle::must_ask, turns::Turns,
+    watermark::Watermark,
+};
 use crate::{
     connect::Reply,
     faults::{self, FailPoint},

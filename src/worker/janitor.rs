@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    Round, Shared, dispatch,
+    Round, Shared, Work, dispatch,
     settle::{Settlement, settle_expired},
 };
 use crate::{
@@ -110,8 +110,8 @@ async fn reap(shared: &Shared, scope: &Scope, apart: bool) -> StoreResult<Round>
     tx.commit().await?;
     faults::at(FailPoint::ReapCommitted).await?;
     tracing::info!(rows = expired.len(), "leases had run out");
-    shared.bells.after(&left);
-    shared.bells.dispatch.notify_one();
+    shared.bells.tell(left.work());
+    shared.bells.wake(Work::DISPATCH);
     Ok(if expired.len() >= BATCH.unsigned_abs() as usize {
         Round::Full
     } else {
@@ -150,8 +150,7 @@ pub async fn sweep(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
         return Ok(Round::Idle);
     }
     tracing::warn!(told, "executions waited for an end that had come");
-    shared.bells.run.notify_one();
-    shared.bells.outside.notify_one();
+    shared.bells.tell(Work::RUN);
     Ok(Round::Worked)
 }
 

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use sqlx::postgres::PgListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, pace::Pace};
+use super::{Shared, Work, pace::Pace};
 use crate::{
     faults::{self, FailPoint},
     store::{StoreError, doorbell, hosts},
@@ -45,12 +45,12 @@ async fn session(shared: &Shared, url: &str) -> Result<(), StoreError> {
     listener.ignore_pool_close_event(true);
     listener.listen(doorbell::CHANNEL).await?;
     faults::at(FailPoint::ListenerListens).await?;
-    shared.bells.all();
+    shared.bells.wake(Work::ANY);
     loop {
         match tokio::time::timeout(SILENCE, listener.try_recv()).await {
-            Ok(Ok(Some(_))) => {
+            Ok(Ok(Some(said))) => {
                 faults::at(FailPoint::ListenerHeard).await?;
-                shared.bells.all();
+                shared.bells.heard(said.payload());
             }
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error.into()),
@@ -78,7 +78,7 @@ pub(crate) async fn ring(shared: Shared, end: CancellationToken) {
         let rung = async {
             faults::at(FailPoint::DoorbellRinging).await?;
             let mut connection = shared.pool.acquire().await?;
-            doorbell::ring(&mut connection).await?;
+            doorbell::ring(&mut connection, &shared.bells.words()).await?;
             faults::at(FailPoint::DoorbellRung).await?;
             Ok::<(), StoreError>(())
         };
@@ -114,7 +114,7 @@ pub(crate) async fn watch_hint(shared: Shared, end: CancellationToken) {
             faults::at(FailPoint::HintSeen).await.ok();
             for pause in [0, 20, 30, 150] {
                 tokio::time::sleep(Duration::from_millis(pause)).await;
-                shared.bells.all();
+                shared.bells.wake(Work::ANY);
             }
         }
         let quiet = tokio::sync::Notify::new();

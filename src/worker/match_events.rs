@@ -268,7 +268,7 @@ impl Matcher {
         .await;
         match done {
             Ok((round, left, begun)) => {
-                self.shared.bells.after(&left);
+                self.shared.bells.tell(left.work());
                 if let Some(observer) = &self.shared.observer {
                     observer(&begun);
                 }

@@ -5,15 +5,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
 use sqlx::{PgConnection, PgPool};
-use tokio::sync::Notify;
 
 use crate::{
     connect::Connectors,
@@ -21,6 +17,7 @@ use crate::{
 };
 
 pub(crate) mod advance;
+mod bells;
 mod clean;
 pub mod dispatch;
 pub mod drive;
@@ -40,6 +37,7 @@ pub mod start;
 mod turns;
 mod watermark;
 
+pub use bells::{Bells, Work};
 pub use start::{Role, Worker};
 
 /// How the loops work; every field has a `WAYPOST_*` variable (`app::config`).
@@ -118,62 +116,6 @@ impl std::fmt::Debug for Shared {
         f.debug_struct("Shared")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-/// One bell a kind of loop, and one for the other processes.
-#[derive(Debug, Default)]
-pub struct Bells {
-    /// Something may be due.
-    pub run: Notify,
-    /// Events may wait.
-    pub matching: Notify,
-    /// Something may have to be sent.
-    pub dispatch: Notify,
-    /// The other processes should look.
-    pub outside: Notify,
-    /// A loop came back with a full batch since the doorbell was armed last: nobody need ring.
-    busy: AtomicBool,
-    /// This worker has armed the doorbell: whoever has work for it rings.
-    pub(crate) armed: AtomicBool,
-}
-
-impl Bells {
-    /// Wakes one loop of each kind; one that finds more than it can take wakes the next. All at once would only be
-    /// in each other's way: there is mostly one thing to do.
-    pub fn all(&self) {
-        self.run.notify_one();
-        self.matching.notify_one();
-        self.dispatch.notify_one();
-    }
-
-    /// Remembers that there is plenty to do, and wakes another loop of the kind that `bell` wakes.
-    pub(crate) fn note(&self, round: &StoreResult<Round>, bell: &Notify) {
-        if matches!(round, Ok(Round::Full)) {
-            self.busy.store(true, Ordering::Relaxed);
-            bell.notify_one();
-        }
-    }
-
-    /// Whether there was plenty to do since this was asked last.
-    pub(crate) fn was_busy(&self) -> bool {
-        self.busy.swap(false, Ordering::Relaxed)
-    }
-
-    /// Wakes what a committed stage left work for.
-    pub(crate) fn after(&self, left: &advance::Left) {
-        if left.sends {
-            self.dispatch.notify_one();
-        }
-        if left.events {
-            self.matching.notify_one();
-        }
-        if left.ready {
-            self.run.notify_one();
-        }
-        if left.sends || left.events || left.ready {
-            self.outside.notify_one();
-        }
     }
 }
 

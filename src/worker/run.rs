@@ -131,7 +131,7 @@ impl Runner {
         self.turns.took(ids.len(), begun.elapsed());
         match done {
             Ok(left) => {
-                self.shared.bells.after(&left);
+                self.shared.bells.tell(left.work());
                 if let (Some(observer), Some(contacts)) = (&self.shared.observer, observed) {
                     observer(&contacts);
                 }
@@ -311,7 +311,7 @@ impl Runner {
         faults::at(FailPoint::WakesDeleted).await?;
         tx.commit().await?;
         faults::at(FailPoint::WakesCommitted).await?;
-        self.shared.bells.after(&left);
+        self.shared.bells.tell(left.work());
         Ok(if consumed.is_empty() {
             Round::Idle
         } else {
@@ -355,7 +355,7 @@ impl Runner {
         let left = self.advance(&mut tx, &work).await?;
         faults::at(FailPoint::RunAloneWritten).await?;
         tx.commit().await?;
-        self.shared.bells.after(&left);
+        self.shared.bells.tell(left.work());
         Ok(())
     }
 

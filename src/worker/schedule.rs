@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{Round, Shared, turns::Turns};
+use super::{Round, Shared, Work, turns::Turns};
 use crate::{
     faults::{self, FailPoint},
     store::{Scope, StoreResult, TENANTS_A_TURN, timers},
@@ -27,8 +27,7 @@ pub async fn run_once(shared: &Shared, scope: &Scope) -> StoreResult<Round> {
     if let (true, Scope::Everyone { except }) = (full, scope) {
         fire_turns(&mut connection, except).await?;
     }
-    shared.bells.matching.notify_one();
-    shared.bells.outside.notify_one();
+    shared.bells.tell(Work::MATCH);
     Ok(if full { Round::Full } else { Round::Worked })
 }
 

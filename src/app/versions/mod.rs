@@ -169,7 +169,7 @@ impl Waypost {
             let page = versions::wake_page(&mut tx, tenant.id, workflow, after, now).await?;
             let Some((end, woken)) = page else {
                 if released > 0 {
-                    doorbell::ring(&mut tx).await?;
+                    doorbell::ring(&mut tx, "").await?;
                     tx.commit().await?;
                 }
                 return Ok(released);

@@ -58,7 +58,7 @@ impl Waypost {
             done.changed += count;
             progress(done.changed);
         }
-        doorbell::ring(&mut tx).await?;
+        doorbell::ring(&mut tx, "").await?;
         tx.commit().await?;
         done.refused = done.matched.saturating_sub(done.changed);
         if done.refused > 0 {

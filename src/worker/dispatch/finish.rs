@@ -151,7 +151,7 @@ async fn finish(
     tx.commit().await?;
     faults::at(FailPoint::FinishCommitted).await?;
     line.keep(connection);
-    shared.bells.after(&left);
+    shared.bells.tell(left.work());
     Ok(rest)
 }
 
