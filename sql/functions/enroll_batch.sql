@@ -195,16 +195,14 @@ begin
       where u.reason is null and u.pass = v_turn and (v_turn > 0 or p_begin is null or u.w <> all (p_begin))
       order by u.b, u.c, u.w, u.live
       on conflict do nothing
-      returning id)
+      returning bucket, contact_id, workflow_id, id),
+    reserved as (
+      update waypost.enrollments e set reserved_at = p_now
+      from added a
+      where v_turn > 0
+        and e.bucket = a.bucket and e.tenant_id = p_tenant and e.contact_id = a.contact_id and e.workflow_id = a.workflow_id)
     select array_agg(a.id) into v_added from added a;
     v_new := v_new || v_added;
-
-    if v_turn > 0 and v_added is not null then
-      update waypost.enrollments e set reserved_at = p_now
-      from unnest(v_bucket, p_contact, p_workflow, v_id, v_pass) u(b, c, w, id, pass)
-      where u.pass = v_turn and u.id = any(v_added)
-        and e.bucket = u.b and e.tenant_id = p_tenant and e.contact_id = u.c and e.workflow_id = u.w;
-    end if;
   end loop;
 
   if (select count(*) from unnest(v_new)) < cardinality(p_workflow) then
@@ -213,17 +211,22 @@ begin
            array_agg(case x.verdict when 'enrolled' then x.id when 'duplicate' then coalesce(x.holder, x.first) end order by x.o)
       into v_reason, v_id
     from (select u.o, u.id, u.reason, r.id as holder,
-                 first_value(n.id) over (partition by u.b, u.c, u.w, u.live order by n.id is null, u.o) as first, case
+                 first_value(case when u.added then u.id end)
+                   over (partition by u.b, u.c, u.w, u.live order by not u.added, u.o) as first, case
               when u.reason is not null then 'blocked'
-              when n.id is not null and row_number() over (partition by u.id order by u.reason nulls first, u.o) = 1
-                then 'enrolled'
+              when u.added and row_number() over (partition by u.id order by u.reason nulls first, u.o) = 1 then 'enrolled'
               else 'duplicate'
             end as verdict
-          from unnest(v_bucket, p_contact, p_workflow, v_live, v_id, v_reason) with ordinality u(b, c, w, live, id, reason, o)
-          left join unnest(v_new) n(id) on n.id = u.id
+          -- Which ids are new by a sort: without a hash a join of the two lists compares each with each.
+          from (select y.*, bool_or(y.o is null) over (partition by y.id) as added
+                from (select u.* from unnest(v_bucket, p_contact, p_workflow, v_live, v_id, v_reason)
+                                 with ordinality u(b, c, w, live, id, reason, o)
+                      where u.o <= cardinality(p_workflow)
+                      union all
+                      select null, null, null, null, n.id, null, null from unnest(v_new) n(id)) y) u
           left join waypost.runs r on u.reason is null and r.bucket = u.b and r.tenant_id = p_tenant
             and r.contact_id = u.c and r.workflow_id = u.w and r.key = u.live
-          where u.o <= cardinality(p_workflow)) x;
+          where u.o is not null) x;
 
     with refused as (
     insert into waypost.blocks (bucket, id, tenant_id, workflow_id, contact_id, at, reason, detail, source_id)

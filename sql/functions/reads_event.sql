@@ -3,12 +3,14 @@
 -- Called by: the triggers of the reference CRM and of watch. Locks: none. Index: interests_pk, trigger_index_pk,
 -- recorded_events_pk.
 create or replace function waypost.reads_event(p_tenant int, p_type text, p_field text default '') returns boolean
-language sql stable set search_path = pg_catalog, pg_temp
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
-  select exists (select from waypost.trigger_index t where t.tenant_id = p_tenant and t.event_type = p_type)
+begin
+  return exists (select from waypost.trigger_index t where t.tenant_id = p_tenant and t.event_type = p_type)
       or exists (select from waypost.interests i
                  where i.tenant_id = p_tenant and i.event_type = p_type and (i.field = '' or i.field = p_field))
       or coalesce((select r.recorded from waypost.recorded_events r
                    where r.tenant_id = p_tenant and r.event_type = p_type),
-                  p_type not in ('contact.updated', 'contact.field.changed'))
+                  p_type not in ('contact.updated', 'contact.field.changed'));
+end
 $$;

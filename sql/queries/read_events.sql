@@ -2,9 +2,11 @@
 -- $4 null: all tenants but those of $3; else that one.
 -- used by: store/events.rs read
 -- locks:   none (the bucket lock serves)
--- index:   event_queue_pk
+-- index:   event_queue_pk, runs_live_uq (prefix)
 select q.bucket, q.recorded_at, q.id, q.tenant_id, q.contact_id, q.type, q.occurred_at, q.data, q.old, q.new,
-       q.trigger, q.cause, q.source, statement_timestamp() as now
+       q.trigger, q.cause, q.source, statement_timestamp() as now,
+       exists (select from waypost.runs r
+                where r.bucket = q.bucket and r.tenant_id = q.tenant_id and r.contact_id = q.contact_id) as followed
   from unnest($1::smallint[]) x(b)
  cross join lateral (
    select * from waypost.event_queue e

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
-use super::{Scope, StoreResult, programs::Version, sql};
+use super::{Scope, StoreResult, programs::Version, rules::Standing, sql};
 use crate::model::{execution::Instant, transition::Event};
 
 /// An event as it stands in the queue.
@@ -22,6 +22,8 @@ pub struct Queued {
     pub event: Event,
     /// Business time of the reading.
     pub now: Instant,
+    /// The contact had live executions at the reading. One that is enrolled meanwhile comes after the event.
+    pub followed: bool,
 }
 
 /// Begins a matching transaction: an app may hold a live key behind an open enroll, and then its contact waits for the
@@ -179,6 +181,7 @@ fn queued(row: &PgRow, scope: &Scope) -> StoreResult<Queued> {
                 .map(|j| j.0),
         },
         now: scope.now().unwrap_or(now),
+        followed: row.try_get(14)?,
     })
 }
 
@@ -210,26 +213,34 @@ pub async fn log(
     Ok(())
 }
 
-/// The published versions that listen to each `(tenant, event type)`.
+/// Who listens.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// The published versions that listen to each `(tenant, event type)`.
+    pub versions: HashMap<(i32, String), Vec<Version>>,
+    /// What the rules of each of their workflows say.
+    pub standings: HashMap<i32, Standing>,
+}
+
+/// The published versions that listen to these `(tenant, event type)`.
 ///
 /// # Errors
 /// Of the database.
 pub async fn listeners(
     connection: &mut PgConnection,
     kinds: &[(i32, &str)],
-) -> StoreResult<HashMap<(i32, String), Vec<Version>>> {
+) -> StoreResult<Listeners> {
     let rows = sqlx::query(sql!("triggers_of"))
         .bind(kinds.iter().map(|k| k.0).collect::<Vec<_>>())
         .bind(kinds.iter().map(|k| k.1).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
-    let mut found: HashMap<(i32, String), Vec<Version>> = HashMap::new();
+    let mut found = Listeners::default();
     for row in &rows {
         let key = (row.try_get(0)?, row.try_get(1)?);
-        found
-            .entry(key)
-            .or_default()
-            .push((row.try_get(2)?, row.try_get(3)?));
+        let version: Version = (row.try_get(2)?, row.try_get(3)?);
+        found.versions.entry(key).or_default().push(version);
+        found.standings.insert(version.0, Standing::of(row, 4)?);
     }
     Ok(found)
 }

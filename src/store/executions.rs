@@ -155,6 +155,9 @@ pub async fn claim_of_contacts(
     scope: &Scope,
     contacts: &[(i16, i32, Uuid)],
 ) -> StoreResult<OfContacts> {
+    if contacts.is_empty() {
+        return Ok(OfContacts::default());
+    }
     let mut sorted = contacts.to_vec();
     sorted.sort_unstable_by_key(|(bucket, tenant, contact)| (*bucket, *contact, *tenant));
     sorted.dedup();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use super::{StoreResult, sql};
 pub use crate::engine::rules::stored_span;
@@ -20,6 +20,19 @@ pub struct Standing {
     pub pauses: Pauses,
     /// As many starts the ledger keeps; 0: it is not kept.
     pub keep: i32,
+}
+
+impl Standing {
+    /// From four columns of a row: paused, the beginnings of the pauses, their ends, keep.
+    pub(super) fn of(row: &PgRow, first: usize) -> StoreResult<Self> {
+        let from: Vec<Instant> = row.try_get(first + 1)?;
+        let until: Vec<Instant> = row.try_get(first + 2)?;
+        Ok(Self {
+            paused: row.try_get(first)?,
+            pauses: Pauses::new(from.into_iter().zip(until)),
+            keep: row.try_get(first + 3)?,
+        })
+    }
 }
 
 /// What was published before, as far as the new rules ask for something to be made good.
@@ -41,21 +54,15 @@ pub async fn standings(
     connection: &mut PgConnection,
     workflows: &[i32],
 ) -> StoreResult<HashMap<i32, Standing>> {
+    if workflows.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows = sqlx::query(sql!("workflow_states"))
         .bind(workflows)
         .fetch_all(connection)
         .await?;
     rows.iter()
-        .map(|row| {
-            let from: Vec<Instant> = row.try_get(2)?;
-            let until: Vec<Instant> = row.try_get(3)?;
-            let standing = Standing {
-                paused: row.try_get(1)?,
-                pauses: Pauses::new(from.into_iter().zip(until)),
-                keep: row.try_get(4)?,
-            };
-            Ok((row.try_get(0)?, standing))
-        })
+        .map(|row| Ok((row.try_get(0)?, Standing::of(row, 1)?)))
         .collect()
 }
 

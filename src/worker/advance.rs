@@ -82,12 +82,13 @@ impl Left {
 
 impl<'a> Stage<'a> {
     /// Loads programs, pauses and the contacts' fields that these versions read: those that run by their
-    /// steps and goals, those that listen by their triggers and, since they may begin here, by both.
+    /// steps and goals, those that listen by their triggers and, since they may begin here, by both. What the rules of
+    /// those that listen say is known already.
     pub(crate) async fn load(
         shared: &'a Shared,
         connection: &mut PgConnection,
         running: impl IntoIterator<Item = Version>,
-        listening: &[Version],
+        (listening, standings): (&[Version], HashMap<i32, Standing>),
         people: impl IntoIterator<Item = (i32, Uuid)>,
     ) -> StoreResult<Stage<'a>> {
         let running: HashSet<Version> = running.into_iter().collect();
@@ -96,9 +97,11 @@ impl<'a> Stage<'a> {
         // Of those that cannot be read as well: their reservations are in the ledger all the same.
         let versions = programs.programs.keys().chain(programs.unreadable.keys());
         let mut workflows: Vec<i32> = versions.map(|v| v.0).collect();
+        workflows.retain(|workflow| !standings.contains_key(workflow));
         workflows.sort_unstable();
         workflows.dedup();
-        let standings = rules::standings(connection, &workflows).await?;
+        let mut standings = standings;
+        standings.extend(rules::standings(connection, &workflows).await?);
         let mut wanted = Wanted::default();
         for (version, program) in &programs.programs {
             wanted.add(program.reads());

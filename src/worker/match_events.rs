@@ -317,8 +317,8 @@ async fn handle(
     queue: &[Queued],
     alone: bool,
 ) -> StoreResult<(usize, Left, Vec<Uuid>)> {
-    let contacts: Vec<(i16, i32, Uuid)> = queue
-        .iter()
+    let followed = queue.iter().filter(|e| e.followed);
+    let contacts: Vec<(i16, i32, Uuid)> = followed
         .filter_map(|e| Some((e.bucket, e.tenant, e.event.contact?)))
         .collect();
     let of = executions::claim_of_contacts(connection, scope, &contacts).await?;
@@ -336,7 +336,7 @@ async fn handle(
     kinds.sort_unstable();
     kinds.dedup();
     let listeners = events::listeners(connection, &kinds).await?;
-    let listening: Vec<Version> = listeners.values().flatten().copied().collect();
+    let listening: Vec<Version> = listeners.versions.values().flatten().copied().collect();
     let running = of
         .claimed
         .iter()
@@ -345,7 +345,14 @@ async fn handle(
     shared
         .learn_tenants(connection, queue.iter().map(|e| e.tenant))
         .await?;
-    let mut stage = Stage::load(shared, connection, running, &listening, people).await?;
+    let mut stage = Stage::load(
+        shared,
+        connection,
+        running,
+        (&listening, listeners.standings),
+        people,
+    )
+    .await?;
 
     let mut decided: Vec<Decided<'_>> = Vec::new();
     let mut wanted: Vec<Wanted> = Vec::new();
@@ -361,7 +368,9 @@ async fn handle(
             for claimed in runs.get(&who).into_iter().flatten() {
                 advance_dependant(&mut stage, claimed, event);
             }
-            let versions = listeners.get(&(event.tenant, event.event.kind.clone()));
+            let versions = listeners
+                .versions
+                .get(&(event.tenant, event.event.kind.clone()));
             for version in versions.into_iter().flatten() {
                 decide(
                     &mut stage,

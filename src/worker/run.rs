@@ -179,7 +179,14 @@ impl Runner {
             .map(|(c, _)| (c.execution.tenant, c.execution.contact));
         let tenants = work.iter().map(|(c, _)| c.execution.tenant);
         self.shared.learn_tenants(connection, tenants).await?;
-        let mut stage = Stage::load(&self.shared, connection, versions, &[], people).await?;
+        let mut stage = Stage::load(
+            &self.shared,
+            connection,
+            versions,
+            Default::default(),
+            people,
+        )
+        .await?;
         stage.admit(connection, work.iter().map(|(c, _)| c)).await?;
         let mut unmoved: Vec<(i16, Uuid, Option<Instant>)> = Vec::new();
         for (claimed, inputs) in work {

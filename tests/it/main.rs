@@ -24,6 +24,7 @@ mod figure;
 mod figures;
 mod fleet;
 mod fuzz;
+mod inlined;
 mod isolation;
 mod journey;
 mod limits;

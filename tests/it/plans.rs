@@ -146,7 +146,8 @@ fn hot() -> Vec<Hot> {
             index: "event_queue_pk",
             sorts: false,
             rows: 2_000,
-            pages: 2,
+            // Two for the event, three to see whether its contact has executions.
+            pages: 5,
         },
     ]
 }

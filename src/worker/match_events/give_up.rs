@@ -39,7 +39,8 @@ pub(super) async fn give_up(
         let version = (claimed.execution.workflow, claimed.execution.version);
         let people = [(event.tenant, claimed.execution.contact)];
         let tried = async {
-            let mut stage = Stage::load(shared, &mut trial, [version], &[], people).await?;
+            let mut stage =
+                Stage::load(shared, &mut trial, [version], Default::default(), people).await?;
             advance_dependant(&mut stage, claimed, event);
             stage.write(&mut trial).await.map(drop)
         };
