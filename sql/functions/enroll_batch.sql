@@ -52,7 +52,7 @@ declare
   v_local     text[];                      -- the contact's zone
   v_new       uuid[] := '{}';
   v_added     uuid[];
-  v_unwritten int[] := '{}';               -- ordinals of those whose rows the caller makes
+  v_unwritten boolean[] := '{}';           -- the caller makes its row
 begin
   select t.name, t.timezone,
          exists (select from waypost.suppressed s where s.bucket = waypost.home_bucket(p_tenant) and s.tenant_id = p_tenant)
@@ -171,17 +171,19 @@ begin
 
     if v_turn = 0 and p_begin is not null then
       -- Theirs are not written: the first of each free live key.
-      select array_agg(x.id), array_agg(x.o) into v_added, v_unwritten
-      from (select u.id, u.o::int,
-                   row_number() over (partition by u.b, u.c, u.w, u.live order by u.o) as place
-            from unnest(v_bucket, v_id, p_workflow, p_contact, v_live, v_reason, v_pass)
-                 with ordinality u(b, id, w, c, live, reason, pass, o)
-            where u.reason is null and u.pass = 0 and u.w = any (p_begin)
-              and not exists (select from waypost.runs r
-                              where r.bucket = u.b and r.tenant_id = p_tenant and r.contact_id = u.c
-                                and r.workflow_id = u.w and r.key = u.live)) x
-      where x.place = 1;
-      v_new := v_new || v_added;
+      select array_agg(x.id) filter (where x.unwritten), array_agg(x.unwritten order by x.o) into v_new, v_unwritten
+      from (select u.id, u.o, u.free and row_number() over (partition by u.free, u.b, u.c, u.w, u.live order by u.o) = 1
+                   as unwritten
+            from (select y.*, y.reason is null and y.pass = 0 and y.w = any (p_begin)
+                              and not exists (select from waypost.runs r
+                                              where r.bucket = y.b and r.tenant_id = p_tenant and r.contact_id = y.c
+                                                and r.workflow_id = y.w and r.key = y.live) as free
+                  from unnest(v_bucket, v_id, p_workflow, p_contact, v_live, v_reason, v_pass)
+                       with ordinality y(b, id, w, c, live, reason, pass, o)
+                  offset 0) u) x;
+      v_new := coalesce(v_new, '{}');
+      -- Mostly all that is asked for begins: then nothing is left to write.
+      continue when not exists (select from unnest(p_workflow) w where w <> all (p_begin));
     end if;
 
     with added as (
@@ -205,7 +207,7 @@ begin
     v_new := v_new || v_added;
   end loop;
 
-  if (select count(*) from unnest(v_new)) < cardinality(p_workflow) then
+  if cardinality(v_new) < cardinality(p_workflow) then
     -- A statement of its own: it sees what another caller has committed while the insert waited for it.
     select array_agg(case when x.verdict = 'enrolled' then null else coalesce(x.reason, 'duplicate') end order by x.o),
            array_agg(case x.verdict when 'enrolled' then x.id when 'duplicate' then coalesce(x.holder, x.first) end order by x.o)
@@ -242,10 +244,10 @@ begin
   return query
   select u.o::int, u.id, case when u.reason is null then 'enrolled' when u.reason = 'duplicate' then 'duplicate'
                               else 'blocked' end,
-         u.reason, u.detail, f.version, f.live, f.priority
-  from unnest(v_id, v_reason, v_detail) with ordinality u(id, reason, detail, o)
-  left join lateral (select v_version[u.o] as version, v_live[u.o] as live, v_priority[u.o] as priority
-                     where u.o = any (v_unwritten)) f on true
+         u.reason, u.detail, case when u.unwritten then u.version end, case when u.unwritten then u.live end,
+         case when u.unwritten then u.priority end
+  from unnest(v_id, v_reason, v_detail, v_version, v_live, v_priority, v_unwritten)
+       with ordinality u(id, reason, detail, version, live, priority, unwritten, o)
   order by u.o;
 end
 $$;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
-use super::{Scope, StoreResult, programs::Version, rules::Standing, sql};
+use super::{Scope, StoreResult, executions::BEGINNING, programs::Version, rules::Standing, sql};
 use crate::model::{execution::Instant, transition::Event};
 
 /// An event as it stands in the queue.
@@ -30,7 +30,7 @@ pub struct Queued {
 /// next round. One round trip.
 pub const BEGIN: &str = "begin; set local lock_timeout = '100ms'";
 
-/// Locks at most `limit` buckets that have events, looking from `from` on.
+/// Locks at most `limit` buckets that have events recorded since then, looking from bucket `from` on.
 ///
 /// # Errors
 /// Of the database.
@@ -38,12 +38,19 @@ pub async fn claim_buckets(
     connection: &mut PgConnection,
     from: i16,
     limit: i32,
+    since: Instant,
 ) -> StoreResult<Vec<i16>> {
-    Ok(sqlx::query_scalar(sql!("claim_buckets"))
-        .bind(from)
-        .bind(limit)
-        .fetch_all(connection)
-        .await?)
+    let query = if since == BEGINNING {
+        sqlx::query_scalar(sql!("claim_buckets"))
+            .bind(from)
+            .bind(limit)
+    } else {
+        sqlx::query_scalar(sql!("claim_buckets_since"))
+            .bind(from)
+            .bind(limit)
+            .bind(since)
+    };
+    Ok(query.fetch_all(connection).await?)
 }
 
 /// Locks those of these buckets that nobody else holds.

@@ -461,6 +461,24 @@ pub async fn stale(
     Ok(())
 }
 
+/// Takes back that answers were late, of rows that are ours.
+///
+/// # Errors
+/// Of the database.
+pub async fn forget_stale(connection: &mut PgConnection, rows: &[&Claim]) -> StoreResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (buckets, ids, fences) = keys(rows);
+    sqlx::query(sql!("forget_stale"))
+        .bind(buckets)
+        .bind(ids)
+        .bind(fences)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// T4: rows whose lease has run out, under a new fence; true: they had passed the barrier.
 ///
 /// # Errors

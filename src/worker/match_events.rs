@@ -18,12 +18,13 @@ use super::{
     advance::{Left, Stage},
     line::Line,
     turns::Turns,
+    watermark::Watermark,
 };
 use crate::{
     catalog::event_scope::envelope,
     engine::matching::{self, TriggerOutcome},
     faults::{self, FailPoint},
-    model::{refusal::Refusal, transition::Input},
+    model::{execution::Instant, refusal::Refusal, transition::Input},
     store::{
         Scope, StoreResult,
         enroll::{self, Blocked, Candidate},
@@ -56,6 +57,9 @@ pub struct Matcher {
     shared: Shared,
     line: Line,
     from: i16,
+    watermark: Watermark,
+    /// The last event that was read, of any bucket.
+    latest: Option<Instant>,
     /// The buckets of the last look held only events of tenants that are not ours.
     passed_over: bool,
     turns: Turns,
@@ -78,6 +82,8 @@ impl Matcher {
             line: Line::new(&shared.pool),
             shared,
             from,
+            watermark: Watermark::default(),
+            latest: None,
             passed_over: false,
             turns: Turns::default(),
             by_turns: false,
@@ -189,7 +195,14 @@ impl Matcher {
             let buckets = match only {
                 Some(only) => events::lock_buckets(&mut tx, &[only.bucket]).await?,
                 None if by_turns => events::lock_buckets(&mut tx, &buckets_of(&turn)).await?,
-                None => events::claim_buckets(&mut tx, self.from, reach).await?,
+                None => {
+                    let since = self.watermark.from(scope);
+                    let found = events::claim_buckets(&mut tx, self.from, reach, since).await?;
+                    // Nothing is left: all that was recorded before is done, or held by other matchers.
+                    let done = self.latest.filter(|_| found.is_empty());
+                    self.watermark.saw(done, false);
+                    found
+                }
             };
             self.passed_over = false;
             if buckets.is_empty() {
@@ -205,6 +218,7 @@ impl Matcher {
             } else {
                 events::read(&mut tx, scope, &buckets, PER_BUCKET, most).await?
             };
+            self.latest = queue.iter().map(|e| e.recorded_at).max().max(self.latest);
             if let Some(only) = only {
                 queue.retain(|e| person(e) == Some(only.person));
                 if only.how != How::All {

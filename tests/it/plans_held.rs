@@ -149,6 +149,11 @@ fn statements() -> Vec<Held> {
         ),
         held!("claim_buckets", "select '0::smallint, 128'", 5),
         held!(
+            "claim_buckets_since",
+            "select '0::smallint, 128, ''2026-01-01'''",
+            50
+        ),
+        held!(
             "read_turn",
             "select format('%L, %L, %L', array_agg(x.bucket), array_agg(x.recorded_at), array_agg(x.id))
                from (select * from waypost.event_queue order by bucket, recorded_at, id limit 500) x",

@@ -135,6 +135,11 @@ async fn finish(
             }),
         }
     }
+    if give_up {
+        // The try before may have been committed, and have noted as stale what we hold now.
+        let held = claims.iter().filter(|claim| ours.contains(&claim.id));
+        outbox::forget_stale(&mut tx, &held.copied().collect::<Vec<_>>()).await?;
+    }
     outbox::retry(&mut tx, &again).await?;
     outbox::stale(&mut tx, &stale).await?;
     faults::at(FailPoint::FinishRetried).await?;

@@ -162,6 +162,21 @@ pub(super) fn stale(db: &mut Database, me: Session, rows: &[(&Claim, Verdict)]) 
     Ok(())
 }
 
+/// `forget_stale`: the rows were got after all.
+pub(super) fn forget_stale(db: &mut Database, me: Session, claims: &[&Claim]) -> Said<()> {
+    for claim in claims {
+        let noted = |one: &Attempt| {
+            one.outbox == claim.id && one.fence == claim.fence && one.verdict == "stale"
+        };
+        let attempts = db.attempts.all(me).filter(|(_, one)| noted(one));
+        let numbers: Vec<u64> = attempts.map(|(number, _)| *number).collect();
+        numbers
+            .iter()
+            .for_each(|number| db.attempts.delete(me, number));
+    }
+    Ok(())
+}
+
 /// `lock_sends`: a claim that is just being committed is waited for.
 pub(super) fn lock_moot(db: &mut Database, me: Session, ids: &[Uuid]) -> Said<()> {
     ids.iter()

@@ -13,6 +13,7 @@ use super::{
     runner::{goes_on, refused},
     runs,
     sim::Sim,
+    watermark::Watermark,
 };
 use crate::{
     engine::matching::{self, TriggerOutcome},
@@ -25,6 +26,8 @@ use crate::{
 pub(super) struct Matcher {
     sim: Sim,
     from: i16,
+    watermark: Watermark,
+    latest: Option<Millis>,
 }
 
 /// What an attempt at one contact's events tries.
@@ -42,6 +45,8 @@ impl Matcher {
         Self {
             sim: sim.clone(),
             from: 0,
+            watermark: Watermark::default(),
+            latest: None,
         }
     }
 
@@ -110,10 +115,15 @@ impl Matcher {
                 .await?
             }
             None => {
-                line.say("claim buckets", |db, me, _| {
-                    queue::claim_buckets(db, me, from, limit)
-                })
-                .await?
+                let since = self.watermark.from(&self.sim).saturating_mul(1_000);
+                let found = line
+                    .say("claim buckets", |db, me, _| {
+                        queue::claim_buckets(db, me, from, limit, since)
+                    })
+                    .await?;
+                let done = self.latest.filter(|_| found.is_empty());
+                self.watermark.saw(done, false);
+                found
             }
         };
         let Some(last) = buckets.last() else {
@@ -121,11 +131,15 @@ impl Matcher {
             return Ok(Round::Idle);
         };
         self.from = last.saturating_add(1);
-        let (now, mut events) = line
+        let (now, mut events, followed) = line
             .say("read events", |db, me, now| {
-                Ok((now, queue::read(db, me, &buckets, each)))
+                let events = queue::read(db, me, &buckets, each);
+                let followed = queue::followed(db, me, &events);
+                Ok((now, events, followed))
             })
             .await?;
+        let latest = events.iter().map(|one| one.recorded / 1_000).max();
+        self.latest = latest.max(self.latest);
         if let Some((person, how)) = only {
             events.retain(|one| one.event.contact == Some(person));
             if how != How::All {
@@ -138,7 +152,9 @@ impl Matcher {
             }
         }
         people.extend(events.iter().filter_map(|one| one.event.contact));
-        let (handled, left) = self.handle(line, &events, (only.is_some(), now)).await?;
+        let (handled, left) = self
+            .handle(line, &events, &followed, (only.is_some(), now))
+            .await?;
         line.commit("match").await?;
         ring_after(&self.sim, &left);
         Ok(match handled {
@@ -149,15 +165,19 @@ impl Matcher {
     }
 
     /// Handles events under their bucket locks: how many, and what is left to do. `alone`: a batch failed, and this
-    /// is a part of it; `now`: when they were read.
+    /// is a part of it; `now`: when they were read; `followed`: contacts that had executions then.
     async fn handle(
         &mut self,
         line: &mut Line,
         events: &[Queued],
+        followed: &BTreeSet<Uuid>,
         (alone, now): (bool, Millis),
     ) -> Result<(usize, Left)> {
         let contacts: BTreeSet<Uuid> = events.iter().filter_map(|one| one.event.contact).collect();
-        let (claimed, busy) = claim_of_contacts(line, &contacts).await?;
+        let (claimed, busy) = match followed.is_empty() {
+            true => Default::default(),
+            false => claim_of_contacts(line, followed).await?,
+        };
         let mut batch = Batch::load(&self.sim, line, contacts).await?;
         let mut stopped = BTreeSet::new();
         let (mut decided, mut wanted): (Vec<Queued>, Vec<Execution>) = (Vec::new(), Vec::new());

@@ -59,14 +59,17 @@ pub(super) fn emit(
     Ok(())
 }
 
-/// `event_buckets` and `lock_buckets`: at most `limit` that have events, from this one on, as far as they are free.
+/// `claim_buckets` and `claim_buckets_since`: at most `limit` that have events recorded since that microsecond, from this
+/// one on, as far as they are free.
 pub(super) fn claim_buckets(
     db: &mut Database,
     me: Session,
     from: i16,
     limit: usize,
+    since: i64,
 ) -> Said<Vec<i16>> {
-    let all: BTreeSet<i16> = db.queue.all(me).map(|row| row.0.0).collect();
+    let recent = db.queue.all(me).filter(|row| row.1.recorded >= since);
+    let all: BTreeSet<i16> = recent.map(|row| row.0.0).collect();
     let mut found: Vec<i16> = all.range(from..).copied().take(limit).collect();
     if found.is_empty() {
         found = all.into_iter().take(limit).collect();
@@ -83,6 +86,13 @@ pub(super) fn read(db: &Database, me: Session, buckets: &[i16], each: usize) -> 
         found.extend(own.map(|(_, row)| row.clone()).take(each));
     }
     found
+}
+
+/// What `read_events` says beside each: whose contacts have executions.
+pub(super) fn followed(db: &Database, me: Session, events: &[Queued]) -> BTreeSet<Uuid> {
+    let contacts = events.iter().filter_map(|one| one.event.contact);
+    let has = |contact: &Uuid| db.runs.all(me).any(|(_, ex)| ex.contact == *contact);
+    contacts.filter(has).collect()
 }
 
 /// `log_events`.

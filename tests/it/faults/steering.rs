@@ -45,9 +45,18 @@ pub struct Held {
 
 impl Held {
     /// Lets it go on.
-    pub async fn go(mut self) {
+    pub async fn go(self) {
+        self.told("go").await;
+    }
+
+    /// The point fails.
+    pub async fn fails(self) {
+        self.told("error").await;
+    }
+
+    async fn told(mut self, word: &str) {
         // A process that was killed meanwhile hears nothing: that is no error.
-        let _ = self.stream.write_all(b"go\n").await;
+        let _ = self.stream.write_all(format!("{word}\n").as_bytes()).await;
     }
 }
 
