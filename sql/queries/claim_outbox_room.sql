@@ -2,6 +2,8 @@
 -- autocommit statement, durable before any byte leaves (I-2). The provider is the host of the address, else the kind of action, as
 -- in worker/room.rs. What has no room is left for others, and its lease does not run while it waits.
 -- used by: store/outbox.rs claim
+-- <= 0:    that is 0; with `=` the index of pending rows would serve for it, and is walked whole by a plan that was made
+--          on an empty table
 -- locks:   sends rows, SKIP LOCKED
 -- index:   sends_due; watermark $1
 with head as materialized (
@@ -18,7 +20,7 @@ ranked as materialized (
 k as materialized (
   select x.ctid as c
     from waypost.sends x
-   where x.ctid = any (array(select c from ranked where place <= room)) and x.state = 0
+   where x.ctid = any (array(select c from ranked where place <= room)) and x.state <= 0
      for update skip locked)
 update waypost.sends o
    set state = 1, fence = o.fence + 1, attempt = o.attempt + 1, claimed_at = statement_timestamp(),

@@ -1,6 +1,8 @@
 -- T2 for the tenants $4 whose turn it is, at most $5 rows of each, as far as their providers have room; else as
 -- claim_outbox_room. Room goes round: each tenant's first before anybody's second.
 -- used by: store/outbox.rs claim_turns
+-- <= 0:    that is 0; with `=` the index of pending rows would serve for it, and is walked whole by a plan that was made
+--          on an empty table
 -- locks:   sends rows, SKIP LOCKED
 -- index:   sends_turns; watermark $1
 with head as materialized (
@@ -21,7 +23,7 @@ ranked as materialized (
 k as materialized (
   select x.ctid as c
     from waypost.sends x
-   where x.ctid = any (array(select c from ranked where place <= room)) and x.state = 0
+   where x.ctid = any (array(select c from ranked where place <= room)) and x.state <= 0
      for update skip locked)
 update waypost.sends o
    set state = 1, fence = o.fence + 1, attempt = o.attempt + 1, claimed_at = statement_timestamp(),

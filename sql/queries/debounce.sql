@@ -1,17 +1,21 @@
 -- Executions that have not begun, and were put off by their trigger, take another event and begin later still.
 -- Answers which of the given found one, with its id.
+-- offset 0: by the contact first, whatever the plan was made for; an index of due times would be walked from $8 on
 -- used by: store/enroll.rs debounce
 -- locks:   runs rows already held
 -- index:   runs_live_uq
+with y as materialized (
+  select x.o, x.due, x.e, l.place, l.bucket, l.id
+    from unnest($1::smallint[], $2::int[], $3::uuid[], $4::int[], $5::text[], $6::timestamptz[], $7::text[])
+         with ordinality x(b, t, c, w, k, due, e, o)
+   cross join lateral (
+     select q.place, q.bucket, q.id
+       from (select r.ctid as place, r.* from waypost.runs r
+              where r.bucket = x.b and r.tenant_id = x.t and r.contact_id = x.c and r.workflow_id = x.w offset 0) q
+      where not q.state ? 's' and q.due_at > $8 and (q.key = x.k or starts_with(q.key, x.k || ':'))
+      limit 1) l)
 update waypost.runs r
    set due_at = y.due, state = r.state || jsonb_build_object('e', y.e::jsonb)
-  from (select x.o, x.due, x.e, l.bucket, l.id
-          from unnest($1::smallint[], $2::int[], $3::uuid[], $4::int[], $5::text[], $6::timestamptz[], $7::text[])
-               with ordinality x(b, t, c, w, k, due, e, o)
-         cross join lateral (
-           select q.bucket, q.id from waypost.runs q
-            where q.bucket = x.b and q.tenant_id = x.t and q.contact_id = x.c and q.workflow_id = x.w
-              and not q.state ? 's' and q.due_at > $8 and (q.key = x.k or starts_with(q.key, x.k || ':'))
-            limit 1) l) y
- where r.bucket = y.bucket and r.id = y.id
+  from y
+ where r.ctid = any (array(select y.place from y)) and r.bucket = y.bucket and r.id = y.id
 returning y.o::int, r.id

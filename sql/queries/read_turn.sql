@@ -1,12 +1,15 @@
 -- The named events as they stand under the bucket locks; what another matcher was faster with is gone.
 -- lateral: the arrays drive, whatever the statistics say
+-- followed: its contact has executions; by a limit, since an `exists` was planned as a walk over all of them
 -- used by: store/events.rs read_turn
 -- locks:   none (the bucket lock serves)
 -- index:   event_queue_pk, runs_live_uq (prefix)
 select q.bucket, q.recorded_at, q.id, q.tenant_id, q.contact_id, q.type, q.occurred_at, q.data, q.old, q.new,
        q.trigger, q.cause, q.source, statement_timestamp() as now,
-       exists (select from waypost.runs r
-                where r.bucket = q.bucket and r.tenant_id = q.tenant_id and r.contact_id = q.contact_id) as followed
+       f.one is not null as followed
   from unnest($1::smallint[], $2::timestamptz[], $3::uuid[]) x(b, r, i)
  cross join lateral (
    select * from waypost.event_queue e where e.bucket = x.b and e.recorded_at = x.r and e.id = x.i offset 0) q
+  left join lateral (
+   select 1 as one from waypost.runs r
+    where r.bucket = q.bucket and r.tenant_id = q.tenant_id and r.contact_id = q.contact_id limit 1) f on true

@@ -51,6 +51,8 @@ const EVENT_TURNS: &str = include_str!("../../sql/queries/event_turns.sql");
 const FIRE_TIMERS: &str = include_str!("../../sql/queries/fire_timers.sql");
 const FIRE_TURN: &str = include_str!("../../sql/queries/fire_turn.sql");
 const CLAIM_OUTBOX_ROOM: &str = include_str!("../../sql/queries/claim_outbox_room.sql");
+const CLAIM_BUCKETS: &str = include_str!("../../sql/queries/claim_buckets.sql");
+const CLAIM_BUCKETS_SINCE: &str = include_str!("../../sql/queries/claim_buckets_since.sql");
 const READ_EVENTS: &str = include_str!("../../sql/queries/read_events.sql");
 const EXPIRED_LEASES: &str = include_str!("../../sql/queries/expired_leases.sql");
 
@@ -140,6 +142,24 @@ fn hot() -> Vec<Hot> {
             pages: 25,
         },
         Hot {
+            name: "claim_buckets",
+            sql: CLAIM_BUCKETS,
+            args: "0::smallint, 128",
+            index: "event_queue_pk",
+            sorts: false,
+            rows: 128,
+            pages: 12,
+        },
+        Hot {
+            name: "claim_buckets_since",
+            sql: CLAIM_BUCKETS_SINCE,
+            args: "0::smallint, 128, timestamptz 'epoch'",
+            index: "event_queue_pk",
+            sorts: false,
+            rows: 128,
+            pages: 12,
+        },
+        Hot {
             name: "read_events",
             sql: READ_EVENTS,
             args: EVENTS,
@@ -156,10 +176,20 @@ fn hot() -> Vec<Hot> {
 /// they are in life.
 pub async fn fill(db: &TestDb) {
     let mut owner = db.connect().await;
+    leave_unanalysed(&mut owner).await;
+    pour(db).await;
+}
+
+/// Nobody analyses the tables of the hot path.
+pub async fn leave_unanalysed(owner: &mut PgConnection) {
     for table in ["runs", "sends", "event_queue", "timers"] {
         let off = format!("alter table waypost.{table} set (autovacuum_enabled = off)");
         owner.execute(AssertSqlSafe(off)).await.unwrap();
     }
+}
+
+/// The rows of [`fill`].
+pub async fn pour(db: &TestDb) {
     let mut c = db.connect().await;
     c.execute("set role waypost_worker").await.unwrap();
     let spread = "clock_timestamp() - (g * 7919 % 100000 + 1) * interval '1 millisecond'";
@@ -247,6 +277,35 @@ pub async fn worker_session(db: &TestDb) -> PgConnection {
     pool::single(&db.url(), Purpose::Worker).await.unwrap()
 }
 
+/// What is wrong with how it ran.
+fn judge(hot: &Hot, mode: &str, plan: &Value) -> Vec<String> {
+    let (mut wrong, mut found) = (Vec::new(), Vec::new());
+    nodes(plan, &mut found);
+    let rows = plan["Actual Rows"].as_f64().unwrap() as usize;
+    let (pages, most) = (pages(plan), hot.pages * hot.rows);
+    let name = hot.name;
+    println!("{name:<15} {mode:<8} {rows:>6} rows {pages:>7} pages");
+    if !found.iter().any(|node| node.1 == hot.index) {
+        wrong.push(format!("{name}, {mode}: not by {}: {found:?}", hot.index));
+    }
+    for (kind, _, _) in &found {
+        let full = ["Seq Scan", "Bitmap Heap Scan", "Merge Join"].contains(kind);
+        if full || (*kind == "Sort" && !hot.sorts) {
+            wrong.push(format!("{name}, {mode}: a {kind}: {found:?}"));
+        }
+    }
+    if rows.abs_diff(hot.rows) > hot.rows / 10 {
+        wrong.push(format!(
+            "{name}, {mode}: {rows} rows instead of {}",
+            hot.rows
+        ));
+    }
+    if pages > most {
+        wrong.push(format!("{name}, {mode}: {pages} pages, more than {most}"));
+    }
+    wrong
+}
+
 #[tokio::test]
 async fn hot_statements_go_by_their_index_on_tables_never_analysed() {
     let db = database("plans").await;
@@ -256,34 +315,41 @@ async fn hot_statements_go_by_their_index_on_tables_never_analysed() {
     for hot in hot() {
         for mode in ["custom", "generic"] {
             let plan = explained(&mut c, hot.sql, &hot.args(), mode).await;
-            let mut found = Vec::new();
-            nodes(&plan, &mut found);
-            let rows = plan["Actual Rows"].as_f64().unwrap() as usize;
-            let (pages, most) = (pages(&plan), hot.pages * hot.rows);
-            println!("{:<15} {mode:<8} {rows:>6} rows {pages:>7} pages", hot.name);
-            let name = hot.name;
-            if !found.iter().any(|node| node.1 == hot.index) {
-                wrong.push(format!("{name}, {mode}: not by {}: {found:?}", hot.index));
-            }
-            for (kind, _, _) in &found {
-                let full = ["Seq Scan", "Bitmap Heap Scan", "Merge Join"].contains(kind);
-                if full || (*kind == "Sort" && !hot.sorts) {
-                    wrong.push(format!("{name}, {mode}: a {kind}: {found:?}"));
-                }
-            }
-            if rows.abs_diff(hot.rows) > hot.rows / 10 {
-                wrong.push(format!(
-                    "{name}, {mode}: {rows} rows instead of {}",
-                    hot.rows
-                ));
-            }
-            if pages > most {
-                wrong.push(format!("{name}, {mode}: {pages} pages, more than {most}"));
-            }
+            wrong.extend(judge(&hot, mode, &plan));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     what_is_not_due_costs_a_handful_of_pages(&db, &mut c).await;
+}
+
+/// A worker plans a statement when it meets it first, which may be on a new database, and keeps the plan.
+#[tokio::test]
+async fn plans_that_were_made_on_empty_tables_serve_full_ones() {
+    let db = database("plans-early").await;
+    let mut owner = db.connect().await;
+    leave_unanalysed(&mut owner).await;
+    let mut c = worker_session(&db).await;
+    let hot = hot();
+    for (n, hot) in hot.iter().enumerate() {
+        let prepare = format!("prepare hot{n} as {}", hot.sql);
+        c.execute(AssertSqlSafe(prepare)).await.unwrap();
+        let plan = format!("explain execute hot{n}({})", hot.args());
+        c.execute(AssertSqlSafe(plan)).await.unwrap();
+    }
+    pour(&db).await;
+    let mut wrong = Vec::new();
+    for (n, hot) in hot.iter().enumerate() {
+        let mut tx = c.begin().await.unwrap();
+        let explain = format!(
+            "explain (analyze, buffers, timing off, format json) execute hot{n}({})",
+            hot.args()
+        );
+        let row = tx.fetch_one(AssertSqlSafe(explain)).await.unwrap();
+        let plan: Value = row.get(0);
+        wrong.extend(judge(hot, "early", &plan[0]["Plan"]));
+        tx.rollback().await.unwrap();
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Tables as they are analysed while one tenant has nearly everything: what another has is found by his own entries.
@@ -370,10 +436,10 @@ async fn what_is_not_due_costs_a_handful_of_pages(db: &TestDb, c: &mut PgConnect
         };
         assert!(rows == none, "{}: {rows} rows", hot.name);
         // A probe into each bucket, else one into the table.
-        let most = if hot.name == "read_events" {
-            128 * 4
-        } else {
-            40
+        let most = match hot.name {
+            "read_events" => 128 * 4,
+            "claim_buckets_since" => 1024 * 4,
+            _ => 40,
         };
         assert!(pages <= most, "{}: {pages} pages to find nothing", hot.name);
     }

@@ -6,10 +6,10 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use crate::{
-    plans::{explained, fill, nodes, pages, worker_session},
+    plans::{explained, fill, leave_unanalysed, nodes, pages, pour, worker_session},
     support::database,
 };
 
@@ -157,7 +157,8 @@ fn statements() -> Vec<Held> {
             "read_turn",
             "select format('%L, %L, %L', array_agg(x.bucket), array_agg(x.recorded_at), array_agg(x.id))
                from (select * from waypost.event_queue order by bucket, recorded_at, id limit 500) x",
-            6
+            // Four for the event, three to see whether its contact has executions.
+            7
         ),
         held!(
             "log_events",
@@ -260,6 +261,70 @@ async fn arguments(c: &mut PgConnection, held: &Held) -> String {
         .unwrap_or_else(|e| panic!("{}: {e}", held.name))
 }
 
+/// A worker plans a statement when it meets it first, which may be on a new database, and keeps the plan.
+#[tokio::test]
+async fn plans_that_were_made_on_empty_tables_serve_full_ones() {
+    let db = database("plans_early").await;
+    let mut owner = db.connect().await;
+    leave_unanalysed(&mut owner).await;
+    let mut c = worker_session(&db).await;
+    let statements = statements();
+    for (n, held) in statements.iter().enumerate() {
+        let prepare = format!("prepare held{n} as {}", held.sql);
+        c.execute(AssertSqlSafe(prepare)).await.unwrap();
+        let asked: i32 = sqlx::query_scalar(
+            "select cardinality(parameter_types) from pg_prepared_statements where name = $1",
+        )
+        .bind(format!("held{n}"))
+        .fetch_one(&mut c)
+        .await
+        .unwrap();
+        let nulls = vec!["null"; asked as usize].join(", ");
+        let plan = format!("explain execute held{n}{}", called(&nulls));
+        c.execute(AssertSqlSafe(plan)).await.unwrap();
+    }
+    pour(&db).await;
+    let mut wrong = Vec::new();
+    for (n, held) in statements.iter().enumerate() {
+        let args = arguments(&mut owner, held).await;
+        let explain = format!(
+            "explain (analyze, buffers, timing off, format json) execute held{n}{}",
+            called(&args)
+        );
+        let mut tx = c.begin().await.unwrap();
+        let row = tx.fetch_one(AssertSqlSafe(explain)).await.unwrap();
+        let plan: Value = row.get(0);
+        tx.rollback().await.unwrap();
+        wrong.extend(judge(held, "early", &plan[0]["Plan"]));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn called(args: &str) -> String {
+    if args.is_empty() {
+        String::new()
+    } else {
+        format!("({args})")
+    }
+}
+
+/// What is wrong with how it ran.
+fn judge(held: &Held, mode: &str, plan: &Value) -> Vec<String> {
+    let (name, mut wrong, mut found) = (held.name, Vec::new(), Vec::new());
+    nodes(plan, &mut found);
+    for (kind, _, table) in &found {
+        if *kind == "Seq Scan" && !WHOLE.contains(table) {
+            wrong.push(format!("{name}, {mode}: reads {table} whole"));
+        }
+    }
+    let (cost, most) = (pages(plan), held.pages * GIVEN);
+    println!("{name:<20} {mode:<8} {cost:>7} pages");
+    if cost > most {
+        wrong.push(format!("{name}, {mode}: {cost} pages, more than {most}"));
+    }
+    wrong
+}
+
 #[tokio::test]
 async fn hot_statements_keep_their_plans() {
     let db = database("plans_held").await;
@@ -272,18 +337,7 @@ async fn hot_statements_keep_their_plans() {
         let args = arguments(&mut owner, &held).await;
         for mode in ["custom", "generic"] {
             let plan = explained(&mut c, held.sql, &args, mode).await;
-            let mut found = Vec::new();
-            nodes(&plan, &mut found);
-            for (kind, _, table) in &found {
-                if *kind == "Seq Scan" && !WHOLE.contains(table) {
-                    wrong.push(format!("{name}, {mode}: reads {table} whole"));
-                }
-            }
-            let (cost, most) = (pages(&plan), held.pages * GIVEN);
-            println!("{name:<20} {mode:<8} {cost:>7} pages");
-            if cost > most {
-                wrong.push(format!("{name}, {mode}: {cost} pages, more than {most}"));
-            }
+            wrong.extend(judge(&held, mode, &plan));
             if mode == "generic" {
                 let _ = writeln!(all, "{name}\n{}", told(&plan));
             }
