@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Deaths at each point, unless more are asked for.
-const ROUNDS: u32 = 2;
+const ROUNDS: u32 = 1;
 /// Points side by side: most of the time passes in waiting for leases.
 const LANES: usize = 4;
 /// Executions that a death is met in.
