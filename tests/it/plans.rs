@@ -241,17 +241,22 @@ pub async fn explained(c: &mut PgConnection, sql: &str, args: &str, mode: &str) 
     ] {
         tx.execute(AssertSqlSafe(statement)).await.unwrap();
     }
-    let args = if args.is_empty() {
-        String::new()
-    } else {
-        format!("({args})")
-    };
+    let args = called(args);
     let explain = format!("explain (analyze, buffers, timing off, format json) execute hot{args}");
     let row = tx.fetch_one(AssertSqlSafe(explain)).await.unwrap();
     let plan: Value = row.get(0);
     tx.execute("deallocate hot").await.unwrap();
     tx.rollback().await.unwrap();
     plan[0]["Plan"].clone()
+}
+
+/// Arguments as `execute` takes them.
+pub fn called(args: &str) -> String {
+    if args.is_empty() {
+        String::new()
+    } else {
+        format!("({args})")
+    }
 }
 
 /// Every plan node with its kind, index and table.

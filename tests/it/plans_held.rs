@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use crate::{
-    plans::{explained, fill, leave_unanalysed, nodes, pages, pour, worker_session},
+    plans::{called, explained, fill, leave_unanalysed, nodes, pages, pour, worker_session},
     support::database,
 };
 
@@ -298,14 +298,6 @@ async fn plans_that_were_made_on_empty_tables_serve_full_ones() {
         wrong.extend(judge(held, "early", &plan[0]["Plan"]));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-fn called(args: &str) -> String {
-    if args.is_empty() {
-        String::new()
-    } else {
-        format!("({args})")
-    }
 }
 
 /// What is wrong with how it ran.
