@@ -3,13 +3,14 @@
 -- nothing due has a row of nulls, so that the caller knows how far it came (`turn`).
 -- used by: store/executions.rs claim_turns
 -- locks:   runs rows, SKIP LOCKED
--- index:   runs_turns, as a loose scan over tenants, then within each; watermark $1 as in claim_due
+-- index:   runs_turns, as a loose scan over tenants, then within each; watermark $1 as in claim_due, for the scan over
+--          tenants too: else each turn walks what the first tenant had before
 with recursive turn (tenant_id, nth) as (
   (select r.tenant_id, 1 from waypost.runs r
-    where r.due_at is not null and r.tenant_id > $4 order by r.tenant_id limit 1)
+    where r.due_at >= $1 and r.tenant_id > $4 order by r.tenant_id limit 1)
    union all
   select (select r.tenant_id from waypost.runs r
-           where r.due_at is not null and r.tenant_id > t.tenant_id order by r.tenant_id limit 1), t.nth + 1
+           where r.due_at >= $1 and r.tenant_id > t.tenant_id order by r.tenant_id limit 1), t.nth + 1
     from turn t
    where t.tenant_id is not null and t.nth < $6)
 select d.*, statement_timestamp() as now, t.tenant_id as turn, t.nth = $6 as last

@@ -6,8 +6,9 @@
 -- index:   sends_pk, deliveries_pk
 with gone as (
   delete from waypost.sends o
-   using unnest($1::smallint[], $2::uuid[], $3::int[], $4::smallint[], $5::text[], $6::text[], $7::timestamptz[])
-         x(b, i, f, st, r, e, at)
+   using (select unnest($1::smallint[]) as b, unnest($2::uuid[]) as i, unnest($3::int[]) as f,
+                 unnest($4::smallint[]) as st, unnest($5::text[]) as r, unnest($6::text[]) as e,
+                 unnest($7::timestamptz[]) as at) x
    where o.ctid = any (array(
          select l.ctid from unnest($1::smallint[], $2::uuid[]) y(b, i)
           cross join lateral (select t.ctid from waypost.sends t where t.bucket = y.b and t.id = y.i offset 0) l))

@@ -1,9 +1,16 @@
--- ... and stand in the cold one, with their last burst. Its int arrays travel as text, as in insert_bursts. What it adds to
--- the figures of their workflows rides along, added up already.
--- used by: store/commit.rs
--- locks:   none
--- index:   finished_pk
-with counted as (
+-- Executions that have ended leave the hot table, as far as they stood in it ($28, $29), and stand in the cold one, with
+-- their last burst; one round trip. Its int arrays travel as text, as in insert_bursts. What it adds to the figures of
+-- their workflows rides along, added up already.
+-- unnest:  one a column; one of several arrays keeps a copy of each, which costs a tenth of the statement
+-- used by: store/commit/rows.rs finish
+-- locks:   runs rows already held
+-- index:   runs_pk, finished_pk
+with gone as (
+  delete from waypost.runs r
+   where r.ctid = any (array(
+           select l.ctid from unnest($28::smallint[], $29::uuid[]) y(b, i)
+            cross join lateral (select t.ctid from waypost.runs t where t.bucket = y.b and t.id = y.i offset 0) l))),
+counted as (
   insert into waypost.workflow_changes
          (tenant_id, workflow_id, completed, exited, cancelled, failed, goals, completion_time)
   select * from unnest($20::int[], $21::int[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[],
@@ -11,8 +18,8 @@ with counted as (
 insert into waypost.finished
        (bucket, id, tenant_id, workflow_id, version, contact_id, key, status, reason, priority, seq, node,
         enrolled_at, finished_at, state, burst_seq, steps, kinds, results)
-select b, i, t, w, v, c, k, st, re, p, s, n, e, f, j::jsonb, bs, bn::int[], bk::smallint[], br::jsonb
-  from unnest($1::smallint[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::uuid[], $7::text[], $8::smallint[],
-              $9::text[], $10::smallint[], $11::int[], $12::int[], $13::timestamptz[], $14::timestamptz[], $15::text[],
-              $16::int[], $17::text[], $18::text[], $19::text[])
-       y(b, i, t, w, v, c, k, st, re, p, s, n, e, f, j, bs, bn, bk, br)
+select unnest($1::smallint[]), unnest($2::uuid[]), unnest($3::int[]), unnest($4::int[]), unnest($5::int[]),
+       unnest($6::uuid[]), unnest($7::text[]), unnest($8::smallint[]), unnest($9::text[]), unnest($10::smallint[]),
+       unnest($11::int[]), unnest($12::int[]), unnest($13::timestamptz[]), unnest($14::timestamptz[]),
+       unnest($15::text[])::jsonb, unnest($16::int[]), unnest($17::text[])::int[], unnest($18::text[])::smallint[],
+       unnest($19::text[])::jsonb

@@ -9,7 +9,9 @@ insert into waypost.sends
 select b, i, e, s, t, w, v, c, n, a, p, d, d, o, y.r::jsonb, q::jsonb,
        (select exists (select from waypost.restores))
        and exists (select from waypost.restores r where r.tenant_id = t and r.lifted_at is null and e <= r.last_id)
-  from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::int[], $7::int[], $8::uuid[], $9::int[],
-              $10::text[], $11::smallint[], $12::timestamptz[], $13::int[], $14::text[], $15::text[])
-       y(b, i, e, s, t, w, v, c, n, a, p, d, o, r, q)
+  from (select unnest($1::smallint[]) as b, unnest($2::uuid[]) as i, unnest($3::uuid[]) as e,
+               unnest($4::int[]) as s, unnest($5::int[]) as t, unnest($6::int[]) as w, unnest($7::int[]) as v,
+               unnest($8::uuid[]) as c, unnest($9::int[]) as n, unnest($10::text[]) as a, unnest($11::smallint[]) as p,
+               unnest($12::timestamptz[]) as d, unnest($13::int[]) as o, unnest($14::text[]) as r,
+               unnest($15::text[]) as q) y
     on conflict on constraint sends_pk do nothing

@@ -5,7 +5,9 @@
 insert into waypost.runs (bucket, id, tenant_id, workflow_id, version, contact_id, key, status, priority, seq, node, due_at,
                           enrolled_at, state)
 select b, i, t, w, v, c, k, st, p, s, n, d, e, j::jsonb
-  from unnest($1::smallint[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::uuid[], $7::text[], $8::smallint[],
-              $9::smallint[], $10::int[], $11::int[], $12::timestamptz[], $13::timestamptz[], $14::text[])
-       y(b, i, t, w, v, c, k, st, p, s, n, d, e, j)
+  from (select unnest($1::smallint[]) as b, unnest($2::uuid[]) as i, unnest($3::int[]) as t,
+               unnest($4::int[]) as w, unnest($5::int[]) as v, unnest($6::uuid[]) as c, unnest($7::text[]) as k,
+               unnest($8::smallint[]) as st, unnest($9::smallint[]) as p, unnest($10::int[]) as s,
+               unnest($11::int[]) as n, unnest($12::timestamptz[]) as d, unnest($13::timestamptz[]) as e,
+               unnest($14::text[]) as j) y
  order by b, c, w, k

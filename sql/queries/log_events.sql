@@ -4,9 +4,11 @@
 -- index:   event_queue_pk, events_pk
 with gone as (
   delete from waypost.event_queue q
-   using unnest($1::smallint[], $2::timestamptz[], $3::uuid[], $4::text[]) x(b, r, i, d)
+   using (select unnest($1::smallint[]) as b, unnest($2::timestamptz[]) as r, unnest($3::uuid[]) as i,
+                 unnest($4::text[]) as d) x
    where q.ctid = any (array(
-         select l.ctid from unnest($1::smallint[], $2::timestamptz[], $3::uuid[]) y(b, r, i)
+         select l.ctid from (select unnest($1::smallint[]) as b, unnest($2::timestamptz[]) as r,
+                                    unnest($3::uuid[]) as i) y
           cross join lateral (select t.ctid from waypost.event_queue t
                                where t.bucket = y.b and t.recorded_at = y.r and t.id = y.i offset 0) l))
      and q.bucket = x.b and q.recorded_at = x.r and q.id = x.i

@@ -6,8 +6,8 @@
 -- index:   runs_pk
 update waypost.runs r
    set status = x.st, seq = x.s, node = x.n, due_at = x.d, state = x.j::jsonb
-  from unnest($1::smallint[], $2::uuid[], $3::smallint[], $4::int[], $5::int[], $6::timestamptz[], $7::text[])
-       x(b, i, st, s, n, d, j)
+  from (select unnest($1::smallint[]) as b, unnest($2::uuid[]) as i, unnest($3::smallint[]) as st,
+               unnest($4::int[]) as s, unnest($5::int[]) as n, unnest($6::timestamptz[]) as d, unnest($7::text[]) as j) x
  where r.ctid = any (array(
          select l.ctid from unnest($1::smallint[], $2::uuid[]) y(b, i)
           cross join lateral (select t.ctid from waypost.runs t where t.bucket = y.b and t.id = y.i offset 0) l))

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::model::{
     execution::{Instant, Park, ParkKind},
+    lazy::Lazy,
     problem::Problem,
     reads::Reads,
     scope::Scope,
@@ -94,7 +95,7 @@ pub enum Outcome {
         /// Variant id to remember, for sticky splits.
         variant: Option<String>,
         /// For history: which way and why.
-        result: Value,
+        result: Lazy,
     },
     /// Stands still.
     Park {

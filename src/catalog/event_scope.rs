@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::model::{
+    execution::Instant,
+    lazy::Lazy,
     path::{Path, Root, Segment},
     scope::Scope,
     transition::Event,
@@ -18,7 +22,7 @@ pub fn find<'a>(event: &'a Event, path: &Path) -> Option<Cow<'a, Value>> {
         Root::New => path.find(event.new.as_ref()?).map(Cow::Borrowed),
         Root::Event => {
             let Some((first, rest)) = path.segments().split_first() else {
-                return Some(Cow::Owned(envelope(event)));
+                return Some(Cow::Owned(Value::clone(&envelope(event))));
             };
             Some(Cow::Owned(match first.key() {
                 "data" => return descend(&event.data, rest),
@@ -35,18 +39,29 @@ pub fn find<'a>(event: &'a Event, path: &Path) -> Option<Cow<'a, Value>> {
     }
 }
 
+#[derive(Serialize)]
+struct Envelope<'a> {
+    r#type: &'a str,
+    id: Uuid,
+    occurred_at: Instant,
+    data: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: &'a Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new: &'a Option<Value>,
+}
+
 /// The event as an execution remembers it: `{"type","id","occurred_at","data","old","new"}`.
 #[must_use]
-pub fn envelope(event: &Event) -> Value {
-    let mut envelope = json!({
-        "type": event.kind, "id": event.id, "occurred_at": event.occurred_at, "data": event.data,
-    });
-    for (name, side) in [("old", &event.old), ("new", &event.new)] {
-        if let Some(value) = side {
-            envelope[name] = value.clone();
-        }
-    }
-    envelope
+pub fn envelope(event: &Event) -> Lazy {
+    Lazy::written(&Envelope {
+        r#type: &event.kind,
+        id: event.id,
+        occurred_at: event.occurred_at,
+        data: &event.data,
+        old: &event.old,
+        new: &event.new,
+    })
 }
 
 /// What segments name below a value; missing and null are none.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{contact::Contact, program::Program, scope::ExecutionScope};
 use crate::model::{
     execution::{Branch, Execution, Instant, ParkKind, State, Status},
+    lazy::Lazy,
     refusal::Refusal,
     transition::{Admission, Effect, Entry, EntryKind, Input, Transition},
 };
@@ -220,8 +221,9 @@ impl<'a> Machine<'a> {
     }
 
     /// Writes a line of history and answers its number.
-    pub(super) fn log(&mut self, step: i32, kind: EntryKind, result: Value) -> i32 {
+    pub(super) fn log(&mut self, step: i32, kind: EntryKind, result: impl Into<Lazy>) -> i32 {
         let seq = self.seq;
+        let result = result.into();
         self.seq = self.seq.saturating_add(1);
         self.entries.push(Entry { step, kind, result });
         seq

@@ -48,7 +48,7 @@ pub fn refused(ex: &Execution, detail: Value) -> Transition {
     let entry = Entry {
         step: -1,
         kind: EntryKind::ExecutionExited,
-        result,
+        result: result.into(),
     };
     let mut transition = Transition {
         status: Status::Exited,

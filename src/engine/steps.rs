@@ -10,6 +10,7 @@ use crate::{
     catalog::action::{Class, Done, Failure, Outcome, StepContext},
     model::{
         execution::{Branch, Instant, Park, ParkKind, Status},
+        lazy::Lazy,
         transition::{Effect, EntryKind, Send},
     },
 };
@@ -208,10 +209,13 @@ impl Machine<'_> {
         at: usize,
         index: u32,
         step: &StepProgram,
-        result: Value,
+        result: impl Into<Lazy>,
     ) -> i32 {
+        let result = result.into();
         if step.kept {
-            self.state.results.insert(step.id.clone(), result.clone());
+            self.state
+                .results
+                .insert(step.id.clone(), Value::clone(&result));
             self.dirty = true;
         }
         let branch = &mut self.state.branches[at];

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::lazy::Lazy;
+
 /// Business time.
 pub type Instant = DateTime<Utc>;
 
@@ -145,7 +147,7 @@ pub struct State {
     pub goals: Vec<u32>,
     /// Envelope of the event (or call) that enrolled: `{"type","id","occurred_at","data","old","new"}`.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<Value>,
+    pub event: Option<Lazy>,
     /// The contact as at enrollment: the fields that the version reads.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Value>,

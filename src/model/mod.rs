@@ -6,6 +6,7 @@ pub mod cron;
 pub mod daytime;
 pub mod execution;
 pub mod ids;
+pub mod lazy;
 pub mod nearest;
 pub mod operator;
 pub mod path;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     execution::{Execution, Instant, State, Status},
+    lazy::Lazy,
     refusal::Refusal,
 };
 
@@ -206,7 +207,7 @@ pub struct Entry {
     /// What happened.
     pub kind: EntryKind,
     /// Result, error, or decision trace; null for none.
-    pub result: Value,
+    pub result: Lazy,
 }
 
 /// What a history entry says; the number is what the tables hold.

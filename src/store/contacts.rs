@@ -12,6 +12,24 @@ use uuid::Uuid;
 use super::{StoreResult, sql};
 use crate::model::{path::builtin_contact_field, reads::Reads, transition::CrmWrite};
 
+/// Built-in columns that are text, so that they need not come as JSON.
+const TEXTS: &[&str] = &[
+    "external_id",
+    "email",
+    "phone",
+    "first_name",
+    "last_name",
+    "full_name",
+    "company_name",
+    "source",
+    "address1",
+    "city",
+    "state",
+    "postal_code",
+    "country",
+    "owner_id",
+];
+
 /// What a batch needs to know of its contacts: built-in columns and custom fields, by canonical name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -43,34 +61,37 @@ impl Wanted {
         !self.all && !self.tags && self.columns.is_empty() && self.custom.is_empty()
     }
 
+    /// The built-in columns to be read by themselves, in the order of the answer; the zone comes anyway.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let each = (!self.all).then_some(&self.columns);
+        let tags = (self.tags && !self.all).then_some("tags");
+        let columns = each.into_iter().flatten().map(String::as_str);
+        tags.into_iter()
+            .chain(columns.filter(|name| *name != "timezone"))
+    }
+
+    /// The custom fields to be read by themselves, after those.
+    fn custom_names(&self) -> Vec<&str> {
+        let each = (!self.all).then_some(&self.custom);
+        each.into_iter().flatten().map(String::as_str).collect()
+    }
+
     /// The one piece of SQL that is put together at run time: a select list of known columns, and custom
-    /// fields as parameters. Reading two fields beats shipping the whole contact by a fifth.
+    /// fields as parameters. Reading two fields beats shipping the whole contact by a fifth, and columns of
+    /// their own beat an object.
     fn select(&self) -> String {
-        let mut list = String::from("select c.id, c.timezone, ");
+        let mut list = String::from("select c.id, c.timezone");
         if self.all {
-            list.push_str("(to_jsonb(c) - 'fields' - 'tenant') || coalesce(c.fields, '{}')");
-        } else {
-            list.push_str("json_build_object(");
-            let mut first = true;
-            let mut comma = |list: &mut String| {
-                if !std::mem::take(&mut first) {
-                    list.push_str(", ");
-                }
-            };
-            if self.tags {
-                comma(&mut list);
-                list.push_str("'tags', c.tags");
+            list.push_str(", (to_jsonb(c) - 'fields' - 'tenant') || coalesce(c.fields, '{}')");
+        }
+        for name in self.names() {
+            match TEXTS.contains(&name) {
+                true => drop(write!(list, ", c.{name}")),
+                false => drop(write!(list, ", to_jsonb(c.{name})")),
             }
-            for column in &self.columns {
-                comma(&mut list);
-                let _ = write!(list, "'{column}', c.{column}");
-            }
-            for index in 0..self.custom.len() {
-                comma(&mut list);
-                let at = index + 1;
-                let _ = write!(list, "($3::text[])[{at}], c.fields -> ($3::text[])[{at}]");
-            }
-            list.push(')');
+        }
+        for index in 0..self.custom_names().len() {
+            let _ = write!(list, ", c.fields -> ($3::text[])[{}]", index + 1);
         }
         // lateral: the arrays drive, whatever the statistics say of a tenant they have not seen yet.
         list.push_str(
@@ -92,16 +113,30 @@ pub async fn load(
     wanted: &Wanted,
     contacts: &[(&str, Uuid)],
 ) -> StoreResult<HashMap<Uuid, Map<String, Value>>> {
+    let custom = wanted.custom_names();
     let rows = sqlx::query(AssertSqlSafe(wanted.select()))
         .bind(contacts.iter().map(|c| c.0).collect::<Vec<_>>())
         .bind(contacts.iter().map(|c| c.1).collect::<Vec<_>>())
-        .bind(wanted.custom.iter().map(String::as_str).collect::<Vec<_>>())
+        .bind(&custom)
         .fetch_all(connection)
         .await?;
+    let names: Vec<&str> = wanted.names().collect();
     let mut found = HashMap::with_capacity(rows.len());
     for row in &rows {
-        let mut fields = row.try_get::<Json<Map<String, Value>>, _>(2)?.0;
+        let mut fields = match wanted.all {
+            true => row.try_get::<Json<Map<String, Value>>, _>(2)?.0,
+            false => Map::with_capacity(names.len() + custom.len() + 1),
+        };
         fields.retain(|_, value| !value.is_null());
+        for (at, name) in (2..).zip(names.iter().chain(&custom)) {
+            let value = match TEXTS.contains(name) && at < names.len() + 2 {
+                true => row.try_get::<Option<String>, _>(at)?.map(Value::String),
+                false => row.try_get::<Option<Value>, _>(at)?,
+            };
+            if let Some(value) = value.filter(|value| !value.is_null()) {
+                fields.insert((*name).to_owned(), value);
+            }
+        }
         if let Some(zone) = row.try_get::<Option<String>, _>(1)? {
             fields.insert("timezone".into(), zone.into());
         }

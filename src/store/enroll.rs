@@ -7,7 +7,7 @@ use sqlx::{PgConnection, Row, types::Json};
 use uuid::Uuid;
 
 use super::{StoreResult, sql, storable};
-use crate::model::{execution::Instant, ids, refusal::Refusal};
+use crate::model::{execution::Instant, ids, lazy::Lazy, refusal::Refusal};
 
 /// One contact to enrol in one workflow.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub struct Candidate {
     /// When that happened: the execution's id sorts by it.
     pub at: Instant,
     /// Kept with the execution.
-    pub envelope: Value,
+    pub envelope: Lazy,
     /// Lower goes first.
     pub priority: Option<i32>,
     /// Length of the chain of causes.
@@ -92,7 +92,7 @@ pub async fn enroll(
         .bind(
             candidates
                 .iter()
-                .map(|c| Json(c.envelope.clone()))
+                .map(|c| Json(&c.envelope))
                 .collect::<Vec<_>>(),
         )
         .bind(candidates.iter().map(|c| c.priority).collect::<Vec<_>>())
@@ -216,7 +216,7 @@ pub struct Later<'a> {
     /// When the execution is to begin now.
     pub begins: Instant,
     /// The event that it is to begin with.
-    pub envelope: &'a Value,
+    pub envelope: &'a Lazy,
 }
 
 /// Gives matches to executions that were put off and have not begun; answers whom it found one for, by index.

@@ -354,7 +354,7 @@ fn undone(row: &PgRow, now: Instant) -> StoreResult<Settled> {
         true => vec![Entry {
             step: -1,
             kind: EntryKind::ExecutionMoved,
-            result: told,
+            result: told.into(),
         }],
         false => Vec::new(),
     };

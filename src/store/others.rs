@@ -149,7 +149,7 @@ fn candidate(one: &Settled, enroll: &Enroll, workflow: i32) -> Candidate {
         key: enroll.key.clone(),
         source: enroll.source,
         at: enroll.at,
-        envelope: enroll.envelope.clone(),
+        envelope: enroll.envelope.clone().into(),
         priority: None,
         depth: i32::try_from(enroll.depth).unwrap_or(i32::MAX),
         limit: None,

@@ -400,7 +400,7 @@ pub(crate) fn failed(ex: &Execution, error: &str, message: &str) -> Transition {
     let entry = Entry {
         step: -1,
         kind: EntryKind::ExecutionFailed,
-        result,
+        result: result.into(),
     };
     let seqs: Vec<i32> = ex
         .state

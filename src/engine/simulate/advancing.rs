@@ -246,7 +246,7 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         for (seq, entry) in (first..).zip(&step.entries) {
             let index = usize::try_from(entry.step).ok();
             let mut step_id = index.and_then(|index| program.step_ids().get(index).cloned());
-            let mut detail = entry.result.clone();
+            let mut detail = Value::clone(&entry.result);
             match entry.kind {
                 EntryKind::GoalAchieved => {
                     step_id = None;

@@ -131,7 +131,7 @@ impl<S: FnMut(Row)> Simulation<'_, S> {
         let child = self.runs.len();
         self.enter(at, &event, ex.contact, key, live_key, "enroll_in_workflow");
         if let Some(run) = &mut self.runs[child] {
-            run.ex.state.event = Some(asked.envelope.clone());
+            run.ex.state.event = Some(asked.envelope.clone().into());
         }
         child
     }

@@ -119,7 +119,7 @@ impl<'p> Run<'p> {
         };
         let now = at("2026-03-02T10:00:00Z");
         let state = State {
-            event: Some(json!({ "type": "custom.event", "data": { "n": 1 } })),
+            event: Some(json!({ "type": "custom.event", "data": { "n": 1 } }).into()),
             ..State::default()
         };
         Self {

@@ -1,7 +1,5 @@
 //! The rows of executions and their history, a batch a statement.
 
-use std::fmt::Write as _;
-
 use sqlx::PgConnection;
 
 use super::Settled;
@@ -73,13 +71,6 @@ pub(in crate::store) async fn finish(
         return Ok(());
     }
     let stored: Vec<&Settled> = ended.iter().filter(|one| !one.fresh).copied().collect();
-    if !stored.is_empty() {
-        sqlx::query(sql!("delete_runs"))
-            .bind(column(&stored, |o| o.execution.bucket))
-            .bind(column(&stored, |o| o.execution.id))
-            .execute(&mut *connection)
-            .await?;
-    }
     let bursts: Vec<Option<Burst>> = column(ended, |o| burst(&o.transition.entries));
     let of_burst = |get: fn(&Burst) -> &str| -> Vec<Option<&str>> {
         bursts.iter().map(|b| b.as_ref().map(get)).collect()
@@ -109,6 +100,8 @@ pub(in crate::store) async fn finish(
         .bind(results.collect::<Vec<_>>());
     Changes::of_ended(ended)
         .bind_ended(query)
+        .bind(column(&stored, |o| o.execution.bucket))
+        .bind(column(&stored, |o| o.execution.id))
         .execute(connection)
         .await?;
     Ok(())
@@ -174,26 +167,37 @@ fn burst(entries: &[Entry]) -> Option<Burst> {
     if entries.is_empty() {
         return None;
     }
-    let (mut steps, mut kinds) = (String::from("{"), String::from("{"));
-    for (i, entry) in entries.iter().enumerate() {
-        let comma = if i > 0 { "," } else { "" };
-        let _ = write!(steps, "{comma}{}", entry.step);
-        let _ = write!(kinds, "{comma}{}", entry.kind.code());
-    }
-    steps.push('}');
-    kinds.push('}');
-    let results = entries.iter().any(|e| !e.result.is_null()).then(|| {
-        let mut list = String::from("[");
-        for (i, entry) in entries.iter().enumerate() {
-            let comma = if i > 0 { "," } else { "" };
-            let _ = write!(list, "{comma}{}", entry.result);
-        }
-        list.push(']');
-        storable(list)
-    });
+    let told = entries.iter().any(|e| !e.result.is_null());
     Some(Burst {
-        steps,
-        kinds,
-        results,
+        steps: numbers(entries.iter().map(|entry| entry.step)),
+        kinds: numbers(entries.iter().map(|entry| entry.kind.code())),
+        results: told.then(|| results(entries)),
     })
+}
+
+/// An array literal.
+fn numbers(all: impl Iterator<Item = impl itoa::Integer>) -> String {
+    let (mut list, mut digits) = (String::from("{"), itoa::Buffer::new());
+    for (i, number) in all.enumerate() {
+        if i > 0 {
+            list.push(',');
+        }
+        list.push_str(digits.format(number));
+    }
+    list.push('}');
+    list
+}
+
+/// A JSON array.
+fn results(entries: &[Entry]) -> String {
+    let mut list = vec![b'['];
+    for (i, entry) in entries.iter().enumerate() {
+        if i > 0 {
+            list.push(b',');
+        }
+        entry.result.push_to(&mut list);
+    }
+    list.push(b']');
+    // JSON is UTF-8.
+    storable(String::from_utf8(list).unwrap_or_default())
 }

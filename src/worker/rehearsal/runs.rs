@@ -148,7 +148,7 @@ pub(super) fn insert(db: &mut Database, me: Session, ex: Arc<Execution>) -> Said
     }
 }
 
-/// `delete_runs` and `insert_finished`.
+/// `insert_finished`.
 pub(super) fn finish(db: &mut Database, me: Session, ended: &[&Settled]) -> Said<()> {
     for one in ended {
         if !one.fresh {
@@ -230,7 +230,7 @@ pub(super) fn cancel(db: &mut Database, me: Session, now: Millis, id: Uuid) -> S
     let entry = Entry {
         step: -1,
         kind: EntryKind::ExecutionCancelled,
-        result: serde_json::Value::Null,
+        result: serde_json::Value::Null.into(),
     };
     let number = db.draw();
     let burst = Burst {

@@ -274,7 +274,7 @@ async fn really(
         key: who.key.clone(),
         source,
         at: who.now,
-        envelope: json!({ "data": who.data }),
+        envelope: json!({ "data": who.data }).into(),
         priority: None,
         depth: 0,
         limit,

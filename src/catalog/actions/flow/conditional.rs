@@ -94,7 +94,7 @@ impl Action for FirstOf {
         Outcome::Choose {
             steps: steps.clone(),
             variant: None,
-            result: json!({ self.key: id, "traces": traces }),
+            result: json!({ self.key: id, "traces": traces }).into(),
         }
     }
 

@@ -44,7 +44,7 @@ impl Action for Compiled {
         Outcome::Choose {
             steps: vec![self.0],
             variant: None,
-            result: Value::Null,
+            result: Value::Null.into(),
         }
     }
 

@@ -1,8 +1,8 @@
 //! `if_else`: one way or the other, or the first of several that fits.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::conditional::{ConditionalBranch, FirstOf};
 use crate::{
@@ -10,7 +10,13 @@ use crate::{
         action::{Action, ActionEntry, Class, Outcome, Resolve, StepContext},
         words::{self, Problems},
     },
-    model::{condition::Condition, problem::Problem, reads::Reads, workflow::Step},
+    model::{
+        condition::{Condition, Trace},
+        lazy::Lazy,
+        problem::Problem,
+        reads::Reads,
+        workflow::Step,
+    },
 };
 
 /// Goes on along one list where the condition holds, along the other where it does not.
@@ -88,6 +94,13 @@ struct Compiled {
     no: Vec<u32>,
 }
 
+/// What the history says of the way that was taken.
+#[derive(Serialize)]
+struct Told {
+    branch: bool,
+    trace: Trace,
+}
+
 impl Action for Compiled {
     fn run(&self, cx: &StepContext<'_>) -> Outcome {
         // The trace is the answer to "why this way?", which nobody can give once the contact has changed.
@@ -96,7 +109,10 @@ impl Action for Compiled {
         Outcome::Choose {
             steps: steps.clone(),
             variant: None,
-            result: json!({ "branch": holds, "trace": trace }),
+            result: Lazy::written(&Told {
+                branch: holds,
+                trace,
+            }),
         }
     }
 

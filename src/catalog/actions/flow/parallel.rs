@@ -49,7 +49,7 @@ impl Action for Compiled {
         Outcome::Choose {
             steps: self.0.clone(),
             variant: None,
-            result: Value::Null,
+            result: Value::Null.into(),
         }
     }
 

@@ -96,7 +96,7 @@ impl Action for Compiled {
         Outcome::Choose {
             steps: steps.clone(),
             variant: None,
-            result: json!({ "variant": id }),
+            result: json!({ "variant": id }).into(),
         }
     }
 

@@ -219,7 +219,7 @@ impl Action for ByPercentage {
         Outcome::Choose {
             steps: variant.steps.clone(),
             variant: self.sticky.then(|| variant.id.clone()),
-            result,
+            result: result.into(),
         }
     }
 
