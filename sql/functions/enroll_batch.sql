@@ -1,5 +1,5 @@
--- The enrollment rules, all in one place and set-based: workflow active, within dates and not in a pause, contact there
--- and not suppressed, live key free, limit, window and delay. One result row for each item, by its ordinal.
+-- The enrollment rules, set-based: what `eligible` says of each, then live key free, limit, window and delay. One result
+-- row for each item, by its ordinal.
 -- A refusal leaves a row in blocks; `duplicate` carries the live execution's id.
 -- Arguments are arrays of one length; p_key null: the workflow's own rule; p_source: the event or enrolment that the id
 -- derives from; p_event: the envelope kept in the state; p_limit...: a trigger's rate limit over the same ledger.
@@ -9,7 +9,7 @@
 -- Called by: enroll, enroll_many (as owner, in the app's transaction), the matcher (as worker).
 -- Locks: ledger rows, then live keys, each by (bucket, contact): no circle with other callers.
 -- Index: enrollments_pk, runs_live_uq, suppressed_pk, the contact mapping's own.
--- needs: bucket_of, home_bucket, assemble_id, millis, span_shift, zone_or, new_id, key_at, suppression_of, limit_numbers
+-- needs: eligible, enrolled_state, assemble_id, millis, span_shift, zone_or, limit_numbers
 -- Its arguments grew.
 drop function if exists waypost.enroll_batch(int, int[], uuid[], text[], uuid[], timestamptz[], jsonb[], int[], int[],
                                              timestamptz, int[], int[], text[]);
@@ -40,7 +40,6 @@ as $$
 declare
   v_tenant    text;
   v_zone      text;
-  v_suppresses boolean;                    -- the tenant suppresses anybody at all
   v_bucket    smallint[];
   v_version   int[];
   v_priority  int[];
@@ -54,58 +53,21 @@ declare
   v_added     uuid[];
   v_unwritten boolean[] := '{}';           -- the caller makes its row
 begin
-  select t.name, t.timezone,
-         exists (select from waypost.suppressed s where s.bucket = waypost.home_bucket(p_tenant) and s.tenant_id = p_tenant)
-    into v_tenant, v_zone, v_suppresses
-  from waypost.tenants t where t.id = p_tenant;
+  select t.name, t.timezone into v_tenant, v_zone from waypost.tenants t where t.id = p_tenant;
 
-  -- Ordered below, so that no aggregate sorts for itself; offset 0: what an id is made of is computed once.
-  select array_agg(x.b), array_agg(x.version), array_agg(x.priority), array_agg(x.live),
-         array_agg(waypost.assemble_id(waypost.millis(x.at), x.b, x.hash)),
-         array_agg(coalesce(x.reason, case when x.suppressed is not null then 'suppressed' end)),
-         array_agg(case x.reason
-                     when 'workflow_not_started' then jsonb_build_object('startsAt', x.starts_at)
-                     when 'workflow_ended' then jsonb_build_object('endsAt', x.ends_at)
-                     when 'paused_dates' then jsonb_build_object('until',
-                       (select upper(r) from unnest(x.pauses) r where p_now <@ r))
-                     else case when x.reason is null then x.suppressed end
-                   end),
-         array_agg(case when x.reason is null and x.suppressed is null and x.ledger then x.turn else 0 end::int),
-         array_agg(x.timezone)
+  -- Ordered below, so that no aggregate sorts for itself.
+  select array_agg(x.bucket), array_agg(x.version), array_agg(x.priority), array_agg(x.live), array_agg(x.id),
+         array_agg(x.reason), array_agg(x.detail),
+         array_agg(case when x.reason is null and x.ledger then x.turn else 0 end::int), array_agg(x.timezone)
     into v_bucket, v_version, v_priority, v_live, v_id, v_reason, v_detail, v_pass, v_local
   from (
-    select x.*, case when x.allow_multiple then x.k || ':' || x.s::text else x.k end as live,
-           sha256(convert_to(concat_ws(E'\x1f', v_tenant, x.slug, x.c, x.k, x.s), 'UTF8')) as hash
-    from (
-      select i.o, i.c, coalesce(i.at, p_now) as at, w.slug, w.version, w.allow_multiple, w.starts_at, w.ends_at,
-             w.pauses, c.timezone,
-             coalesce(waypost.bucket_of(p_tenant, i.c), waypost.home_bucket(p_tenant)) as b,
-             coalesce(i.s, waypost.new_id()) as s,
-             coalesce(i.k, waypost.key_at(i.e -> 'data', w.key_path), i.c::text) as k,
-             coalesce(i.p, w.priority, 0) as priority,
-             coalesce(w.needs_ledger, false) or i.l is not null as ledger,
-             row_number() over (partition by i.c, i.w, w.needs_ledger or i.l is not null order by i.o) as turn,
-             case when v_suppresses
-                  then waypost.suppression_of(p_tenant, w.suppression_lists, c.id, c.email, c.phone, p_now)
-             end as suppressed,
-             case
-               when w.id is null then 'unknown_workflow'
-               when w.status <> 'active' then 'workflow_' || w.status
-               when w.version is null then 'workflow_unpublished'
-               when p_now < w.starts_at then 'workflow_not_started'
-               when p_now >= w.ends_at then 'workflow_ended'
-               when p_now <@ w.pauses then 'paused_dates'
-               when c.id is null then 'unknown_contact'
-               when i.k is null and w.key_required then 'key_required'
-             end as reason
-      from unnest(p_workflow, p_contact, p_key, p_source, p_at, p_event, p_priority, coalesce(p_limit, '{}'))
-           with ordinality i(w, c, k, s, at, e, p, l, o)
-      left join waypost.workflows w on w.id = i.w and w.tenant_id = p_tenant
-      left join lateral (select k.id, k.timezone, k.email, k.phone from waypost.contacts k
-                         where k.tenant = v_tenant and k.id = i.c limit 1) c on true
-      where i.o <= cardinality(p_workflow)
-      offset 0) x
-    order by x.o
+    select e.*, i.o, row_number() over (partition by i.c, i.w, e.ledger order by i.o) as turn
+    from (select generate_subscripts(p_workflow, 1) as o, unnest(p_workflow) as w, unnest(p_contact) as c,
+                 unnest(p_key) as k, unnest(p_source) as s, unnest(p_at) as at, unnest(p_event) as e,
+                 unnest(p_priority) as p, unnest(p_limit) as l) i
+    cross join lateral waypost.eligible(p_tenant, v_tenant, i.w, i.c, i.k, i.s, i.at, i.e, i.p, i.l is not null, p_now) e
+    where i.o <= cardinality(p_workflow)
+    order by i.o
     offset 0) x;
 
   if exists (select from unnest(v_pass) p where p > 0) then
@@ -190,8 +152,7 @@ begin
       insert into waypost.runs (bucket, id, tenant_id, workflow_id, version, contact_id, key, priority, due_at,
                                 enrolled_at, state)
       select u.b, u.id, p_tenant, u.w, u.version, u.c, u.live, u.p, p_now, p_now,
-             case when u.e is null then '{}' else jsonb_build_object('e', u.e) end
-               || case when u.d > 0 then jsonb_build_object('d', u.d) else '{}' end
+             waypost.enrolled_state(u.e, u.d)
       from unnest(v_bucket, v_id, p_workflow, v_version, p_contact, v_live, v_priority, p_event, p_depth, v_reason, v_pass)
            u(b, id, w, version, c, live, p, e, d, reason, pass)
       where u.reason is null and u.pass = v_turn and (v_turn > 0 or p_begin is null or u.w <> all (p_begin))

@@ -1,6 +1,6 @@
 -- A set of contacts into one workflow, in the caller's transaction; one result row for each, in the order given.
 -- Called by: enroll, `waypost enroll --sql`. Locks, index: as enroll_batch. Never raises unless strict.
--- needs: current_tenant, tenant_number, now, enroll_batch, ring, new_id
+-- needs: current_tenant, tenant_number, now, enroll_batch, enrolled_event, ring, new_id
 create or replace function waypost.enroll_many(
   workflow     text,
   contact_ids  uuid[],
@@ -26,8 +26,6 @@ declare
   v_outcomes  text[];
   v_reasons   text[];
   v_ids       uuid[];
-  -- Set by `waypost enroll`, where a person does it.
-  v_kind      text := coalesce(nullif(current_setting('waypost.enrolled_by', true), ''), 'api.trigger');
   v_scope     text;
 begin
   if v_count = 0 then
@@ -50,9 +48,7 @@ begin
     from waypost.enroll_batch(
       v_tenant, array_fill(v_workflow, array[v_count]), contact_ids, keys, v_sources,
       array_fill(v_now, array[v_count]),
-      array(select jsonb_build_object('type', v_kind, 'id', v_sources[o], 'occurred_at',
-                     to_char(v_now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'data', coalesce(datas[o], '{}'))
-            from generate_series(1, v_count) o),
+      array(select waypost.enrolled_event(v_sources[o], v_now, datas[o]) from generate_series(1, v_count) o),
       array_fill(enroll_many.priority, array[v_count]), v_depths, v_now) b;
   end if;
   if enroll_many.strict and exists (select from unnest(v_outcomes) o where o = 'blocked') then

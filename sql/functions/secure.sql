@@ -15,12 +15,12 @@ declare
     'zone_or', 'local_instant', 'span_shift', 'entry_name', 'status_name', 'outbox_state_name', 'policy_name',
     'from_millis', 'execution_state', 'proportion_p_value', 'key_at', 'limit_numbers', 'suppression_kind',
     'suppression_value', 'refused_at_start', 'as_date', 'as_instant', 'instant_text', 'contact_json',
-    'coerce_custom_fields'];
+    'coerce_custom_fields', 'enrolled_event', 'enrolled_state'];
   v_public   text[] := array['emit', 'emit_batch', 'enroll', 'enroll_many', 'cancel', 'pause', 'resume', 'retry',
     'skip_wait', 'move', 'review', 'settle', 'explain', 'suppress', 'suppress_many', 'unsuppress'];
   v_inside   text[] := array['ring', 'plan_timers', 'lock_contacts', 'write_contacts', 'add_notes', 'reads_event',
     'advance_clock', 'suppression_of'];
-  v_worker   text[] := array['enroll_batch', 'cancel_executions', 'wake_parents', 'remove_executions',
+  v_worker   text[] := array['enroll_batch', 'eligible', 'cancel_executions', 'wake_parents', 'remove_executions',
     'ensure_partitions', 'drop_partitions', 'drop_partition'];
   v_check    text;
 begin

@@ -1,6 +1,7 @@
 -- The oldest events of the locked buckets, at most $2 a bucket and $5 in all, bucket by bucket (the caller sorts).
 -- $4 null: all tenants but those of $3; else that one.
 -- followed: its contact has executions; by a limit, since an `exists` was planned as a walk over all of them
+-- order:   that of the index, as in claim_ids
 -- used by: store/events.rs read
 -- locks:   none (the bucket lock serves)
 -- index:   event_queue_pk, runs_live_uq (prefix)
@@ -14,5 +15,7 @@ select q.bucket, q.recorded_at, q.id, q.tenant_id, q.contact_id, q.type, q.occur
     order by e.recorded_at, e.id limit $2) q
   left join lateral (
    select 1 as one from waypost.runs r
-    where r.bucket = q.bucket and r.tenant_id = q.tenant_id and r.contact_id = q.contact_id limit 1) f on true
+    where (r.bucket, r.tenant_id, r.contact_id) >= (q.bucket, q.tenant_id, q.contact_id)
+      and (r.bucket, r.tenant_id, r.contact_id) <= (q.bucket, q.tenant_id, q.contact_id)
+    order by r.bucket, r.tenant_id, r.contact_id, r.workflow_id, r.key limit 1) f on true
  limit $5

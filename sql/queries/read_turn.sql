@@ -1,6 +1,7 @@
 -- The named events as they stand under the bucket locks; what another matcher was faster with is gone.
 -- lateral: the arrays drive, whatever the statistics say
 -- followed: its contact has executions; by a limit, since an `exists` was planned as a walk over all of them
+-- order:   that of the index, as in claim_ids
 -- used by: store/events.rs read_turn
 -- locks:   none (the bucket lock serves)
 -- index:   event_queue_pk, runs_live_uq (prefix)
@@ -12,4 +13,6 @@ select q.bucket, q.recorded_at, q.id, q.tenant_id, q.contact_id, q.type, q.occur
    select * from waypost.event_queue e where e.bucket = x.b and e.recorded_at = x.r and e.id = x.i offset 0) q
   left join lateral (
    select 1 as one from waypost.runs r
-    where r.bucket = q.bucket and r.tenant_id = q.tenant_id and r.contact_id = q.contact_id limit 1) f on true
+    where (r.bucket, r.tenant_id, r.contact_id) >= (q.bucket, q.tenant_id, q.contact_id)
+      and (r.bucket, r.tenant_id, r.contact_id) <= (q.bucket, q.tenant_id, q.contact_id)
+    order by r.bucket, r.tenant_id, r.contact_id, r.workflow_id, r.key limit 1) f on true

@@ -48,6 +48,15 @@ impl Lazy {
         }
     }
 
+    /// False where no object in it has this key, a plain word; without reading it. True says nothing.
+    #[must_use]
+    pub fn may_have(&self, key: &str) -> bool {
+        match &self.0 {
+            Kept::Value(_) => true,
+            Kept::Text(text) => text.json.get().contains(&format!("\"{key}\"")),
+        }
+    }
+
     /// Whether it is null; without reading it.
     #[must_use]
     pub fn is_null(&self) -> bool {
@@ -138,6 +147,7 @@ mod tests {
             text,
             "after it was read, too"
         );
+        assert_eq!((lazy.may_have("a"), lazy.may_have("d")), (true, false));
         assert_eq!(
             lazy.clone(),
             Lazy::from(json!({"b": 1, "a": [null, "ä\n"], "c": 1.5}))

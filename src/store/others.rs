@@ -216,12 +216,10 @@ pub fn leaves_word(one: &Settled) -> bool {
 
 /// Whether another execution waits for its end: its own envelope says so, so that all others cost nothing.
 fn is_awaited(one: &Settled) -> bool {
-    let parent = one
-        .transition
-        .state
-        .event
-        .as_ref()
-        .and_then(|e| e.get("parent"));
+    let event = one.transition.state.event.as_ref();
+    let parent = event
+        .filter(|event| event.may_have("parent"))
+        .and_then(|event| event.get("parent"));
     parent.and_then(|parent| parent.get("waits")) == Some(&Value::Bool(true))
 }
 

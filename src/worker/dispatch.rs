@@ -12,8 +12,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Round, Shared, line::Line, room::Providers, settle::must_ask, turns::Turns,
-    watermark::Watermark,
+    Round, Shared,
+    line::Line,
+    room::Providers,
+    settle::must_ask,
+    turns::Turns,
+    watermark::{self, Watermark},
 };
 use crate::{
     connect::Reply,
@@ -74,8 +78,8 @@ impl Dispatcher {
         let providers = Providers::new(shared.settings.concurrency, local);
         Self {
             line: Line::new(&shared.pool),
+            watermark: Watermark::sharing(&shared.looks.sends),
             shared,
-            watermark: Watermark::default(),
             turns: Turns::default(),
             by_turns: false,
             providers,
@@ -150,7 +154,9 @@ impl Dispatcher {
         if limit <= 0 {
             return Ok(Round::Idle);
         }
-        let from = self.watermark.from(scope);
+        let Some(from) = self.watermark.from(scope) else {
+            return Ok(watermark::heard().await);
+        };
         // Taken before the statement: the lease in the database ends later than we think.
         let begun = Monotonic::now();
         faults::at(FailPoint::DispatchBegun).await?;

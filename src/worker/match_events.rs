@@ -18,7 +18,7 @@ use super::{
     advance::{Left, Stage},
     line::Line,
     turns::Turns,
-    watermark::Watermark,
+    watermark::{self, Watermark},
 };
 use crate::{
     catalog::event_scope::envelope,
@@ -80,9 +80,9 @@ impl Matcher {
     pub fn new(shared: Shared, from: i16) -> Self {
         Self {
             line: Line::new(&shared.pool),
+            watermark: Watermark::sharing(&shared.looks.events),
             shared,
             from,
-            watermark: Watermark::default(),
             latest: None,
             passed_over: false,
             turns: Turns::default(),
@@ -196,7 +196,10 @@ impl Matcher {
                 Some(only) => events::lock_buckets(&mut tx, &[only.bucket]).await?,
                 None if by_turns => events::lock_buckets(&mut tx, &buckets_of(&turn)).await?,
                 None => {
-                    let since = self.watermark.from(scope);
+                    let Some(since) = self.watermark.from(scope) else {
+                        tx.rollback().await?;
+                        return Ok((watermark::heard().await, Left::default(), Vec::new()));
+                    };
                     let found = events::claim_buckets(&mut tx, self.from, reach, since).await?;
                     // Nothing is left: all that was recorded before is done, or held by other matchers.
                     let done = self.latest.filter(|_| found.is_empty());

@@ -11,6 +11,7 @@ use std::{
 
 use sqlx::{PgConnection, PgPool};
 
+use self::watermark::Looks;
 use crate::{
     connect::Connectors,
     store::{self, Purpose, StoreResult, programs::Programs},
@@ -74,7 +75,7 @@ impl Default for WorkerSettings {
         Self {
             batch: 1_000,
             runners: 3,
-            matchers: 2,
+            matchers: 3,
             dispatchers: 2,
             concurrency: 5,
             lease: Duration::from_secs(60),
@@ -106,6 +107,15 @@ pub struct Shared {
     /// Told, after each commit, whose executions it advanced; for measuring.
     pub observer: Option<Observer>,
     tenants: Arc<RwLock<HashMap<i32, Arc<str>>>>,
+    looks: OfEach<Looks>,
+}
+
+/// One for each kind of loop that claims rows by their time.
+#[derive(Debug, Clone, Default)]
+struct OfEach<T> {
+    runs: T,
+    events: T,
+    sends: T,
 }
 
 /// Is told the contacts whose executions a commit has advanced.
@@ -140,6 +150,7 @@ impl Shared {
             bells: Arc::default(),
             observer: None,
             tenants: Arc::default(),
+            looks: OfEach::default(),
         })
     }
 

@@ -14,7 +14,7 @@ use super::{
     advance::{Left, Stage, failed, ledger_keep},
     line::Line,
     turns::Turns,
-    watermark::Watermark,
+    watermark::{self, Watermark},
 };
 use crate::{
     faults::{self, FailPoint},
@@ -45,8 +45,8 @@ impl Runner {
     pub fn new(shared: Shared) -> Self {
         Self {
             line: Line::new(&shared.pool),
+            watermark: Watermark::sharing(&shared.looks.runs),
             shared,
-            watermark: Watermark::default(),
             turns: Turns::remembering(),
             put_off: HashMap::new(),
         }
@@ -82,7 +82,9 @@ impl Runner {
 
     async fn due(&mut self, connection: &mut PgConnection, scope: &Scope) -> StoreResult<Round> {
         let limit = self.turns.rows(self.shared.settings.batch);
-        let from = self.watermark.from(scope);
+        let Some(from) = self.watermark.from(scope) else {
+            return Ok(watermark::heard().await);
+        };
         let begun = Monotonic::now();
         let mut tx = connection.begin().await?;
         faults::at(FailPoint::RunBegun).await?;

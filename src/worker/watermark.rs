@@ -1,11 +1,15 @@
 //! Where a claim begins to look. While somebody holds a snapshot, dead rows stay in their index, and a claim that begins
 //! at the beginning walks them all: most claims begin near where the last one ended. A look from the beginning finds
-//! what was committed late; it is repeated as often as it is cheap.
+//! what was committed late; it is repeated as often as it is cheap, by one loop of a process for all of its kind.
 
-use std::time::{Duration, Instant as Monotonic};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant as Monotonic},
+};
 
 use chrono::TimeDelta;
 
+use super::Round;
 use crate::{
     model::execution::Instant,
     store::{Scope, executions::BEGINNING},
@@ -13,77 +17,123 @@ use crate::{
 
 /// Rows that are committed so long after they were due, or later, wait for a look from the beginning.
 const RECENT: TimeDelta = TimeDelta::seconds(10);
-/// Of its time a loop spends at most one part in so many on looks from the beginning.
+/// Of its time one loop of all spends at most one part in so many on looks from the beginning.
 const SHARE: u32 = 50;
 /// They come at least so often: so late a row that was committed late is found at the worst.
 const SELDOM: Duration = Duration::from_secs(10);
 /// While claims come back full there is enough to do: then they come at most so often.
 const OFTEN: Duration = Duration::from_secs(1);
 
+/// What the loops of one kind in a process know of looks from the beginning: one of them looks for all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Looks(Arc<Mutex<Look>>);
+
+#[derive(Debug, Default)]
+struct Look {
+    /// When the last one began, and what it took; none: it is under way.
+    began: Option<Monotonic>,
+    took: Option<Duration>,
+    /// Whose rows it saw.
+    scope: Option<Scope>,
+    /// Where a loop that has claimed nothing yet begins; none: nobody has looked yet.
+    at: Option<Instant>,
+}
+
 /// Of one loop.
 #[derive(Debug)]
 pub(crate) struct Watermark {
-    at: Instant,
+    looks: Looks,
+    /// None: it has claimed nothing yet.
+    at: Option<Instant>,
     /// The last claim came back full: before `at` there was nothing left but what others held.
     full: bool,
-    /// When the last look from the beginning began, and what it took; none: it is under way.
-    looked: Monotonic,
-    took: Option<Duration>,
-    scope: Option<Scope>,
-}
-
-impl Default for Watermark {
-    fn default() -> Self {
-        Self {
-            at: BEGINNING,
-            full: false,
-            looked: Monotonic::now(),
-            took: Some(Duration::ZERO),
-            scope: None,
-        }
-    }
+    /// This loop's claim is a look from the beginning.
+    looking: bool,
+    /// The clock flows: a claim ends near where the next begins.
+    flows: bool,
 }
 
 impl Watermark {
-    /// Where the next claim begins.
-    pub(crate) fn from(&mut self, scope: &Scope) -> Instant {
-        let same = self.scope.as_ref() == Some(scope);
-        if !same {
-            self.scope = Some(scope.clone());
+    /// Of a loop that looks for the others, or they for it.
+    pub(crate) fn sharing(looks: &Looks) -> Self {
+        Self {
+            looks: looks.clone(),
+            at: None,
+            full: false,
+            looking: false,
+            flows: true,
         }
-        if !same || self.looked.elapsed() > self.pause() {
-            self.at = BEGINNING;
-            self.looked = Monotonic::now();
-            self.took = None;
-        }
-        self.at
     }
 
-    /// How long after a look from the beginning the next one comes.
-    fn pause(&self) -> Duration {
-        let cheap = (self.took.unwrap_or_default() * SHARE).min(SELDOM);
-        if self.full { cheap.max(OFTEN) } else { cheap }
+    /// Where the next claim begins; none: another loop looks from the beginning for the first time, and what it finds
+    /// says where to begin.
+    pub(crate) fn from(&mut self, scope: &Scope) -> Option<Instant> {
+        // A clock that is driven stands still and jumps: there nothing is near.
+        self.flows = matches!(scope, Scope::Everyone { .. });
+        if !self.flows {
+            return Some(BEGINNING);
+        }
+        let mut look = self.looks.look();
+        let began = look.began.map(|began| began.elapsed());
+        let other = look.scope.as_ref() != Some(scope);
+        if self.looking || other || began.is_none_or(|ago| ago > look.pause(self.full)) {
+            look.began = Some(Monotonic::now());
+            look.took = None;
+            look.scope = Some(scope.clone());
+            self.looking = true;
+            return Some(BEGINNING);
+        }
+        self.at.or(look.at)
     }
 
     /// A claim has ended whose last row was due then; `full`: there may be more.
     pub(crate) fn saw(&mut self, last: Option<Instant>, full: bool) {
-        self.took.get_or_insert(self.looked.elapsed());
         self.full = full;
-        // A clock that is driven stands still and jumps: there nothing is near.
-        let flows = matches!(self.scope, Some(Scope::Everyone { .. }));
+        let before = self.at.unwrap_or(BEGINNING);
         self.at = match last {
-            Some(last) if full => last,
-            Some(last) if flows => self.at.max(last - RECENT),
-            None if flows => self.at,
-            _ => BEGINNING,
+            Some(last) if full => Some(last),
+            Some(last) => Some(before.max(last - RECENT)),
+            None => Some(before),
         };
+        self.looked(self.at);
     }
 
     /// Rows before it were left where they are: the next claim begins at the beginning.
     pub(crate) fn rewind(&mut self) {
-        self.took.get_or_insert(self.looked.elapsed());
-        self.at = BEGINNING;
+        self.at = Some(BEGINNING);
         self.full = false;
+        self.looked(self.at);
+    }
+
+    fn looked(&mut self, at: Option<Instant>) {
+        if std::mem::take(&mut self.looking) {
+            let mut look = self.looks.look();
+            look.took = look.began.map(|began| began.elapsed());
+            look.at = at;
+        }
+    }
+}
+
+/// What a loop does that hears from another one where to begin: it asks again in a moment.
+pub(crate) async fn heard() -> Round {
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    Round::Worked
+}
+
+impl Looks {
+    fn look(&self) -> MutexGuard<'_, Look> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Look {
+    /// How long after a look from the beginning the next one comes; one that is under way is not waited for for ever.
+    fn pause(&self, full: bool) -> Duration {
+        let Some(took) = self.took else {
+            return SELDOM;
+        };
+        let cheap = (took * SHARE).min(SELDOM);
+        if full { cheap.max(OFTEN) } else { cheap }
     }
 }
 
@@ -101,9 +151,10 @@ mod tests {
 
     /// One that has just looked from the beginning, which took so long.
     fn looked(took: Duration) -> Watermark {
-        let mut watermark = Watermark::default();
-        watermark.from(&everyone());
-        watermark.took = Some(took);
+        let mut watermark = Watermark::sharing(&Looks::default());
+        assert_eq!(watermark.from(&everyone()), Some(BEGINNING));
+        watermark.saw(None, false);
+        watermark.looks.look().took = Some(took);
         watermark
     }
 
@@ -111,16 +162,16 @@ mod tests {
     fn a_claim_begins_near_the_end_of_the_last() {
         let mut watermark = looked(Duration::from_secs(1));
         watermark.saw(Some(at(60)), false);
-        assert_eq!(watermark.from(&everyone()), at(50));
+        assert_eq!(watermark.from(&everyone()), Some(at(50)));
         // Nothing found: nothing moves. Something older: it does not go back.
         watermark.saw(None, false);
         watermark.saw(Some(at(55)), false);
-        assert_eq!(watermark.from(&everyone()), at(50));
+        assert_eq!(watermark.from(&everyone()), Some(at(50)));
         // A full one took everything before its last row.
         watermark.saw(Some(at(61)), true);
-        assert_eq!(watermark.from(&everyone()), at(61));
+        assert_eq!(watermark.from(&everyone()), Some(at(61)));
         watermark.rewind();
-        assert_eq!(watermark.from(&everyone()), BEGINNING);
+        assert_eq!(watermark.from(&everyone()), Some(BEGINNING));
     }
 
     #[test]
@@ -128,35 +179,64 @@ mod tests {
         let mut watermark = looked(Duration::from_secs(1));
         watermark.saw(Some(at(60)), false);
         let fewer = Scope::Everyone { except: vec![1] };
-        assert_eq!(watermark.from(&fewer), BEGINNING);
+        assert_eq!(watermark.from(&fewer), Some(BEGINNING));
+        watermark.saw(Some(at(60)), false);
         let driven = Scope::Driven {
             tenant: 1,
             now: at(0),
         };
-        watermark.from(&driven);
-        watermark.took = Some(Duration::from_secs(1));
-        watermark.saw(Some(at(60)), false);
-        assert_eq!(watermark.from(&driven), BEGINNING);
+        for _ in 0..2 {
+            assert_eq!(watermark.from(&driven), Some(BEGINNING));
+            watermark.saw(Some(at(60)), false);
+        }
+    }
+
+    #[test]
+    fn one_loop_looks_for_all() {
+        let looks = Looks::default();
+        let [mut first, mut second] = [(); 2].map(|()| Watermark::sharing(&looks));
+        assert_eq!(first.from(&everyone()), Some(BEGINNING));
+        assert_eq!(
+            second.from(&everyone()),
+            None,
+            "it hears from the first where to begin"
+        );
+        // One that failed looks again; the other goes on hearing.
+        assert_eq!(first.from(&everyone()), Some(BEGINNING));
+        first.saw(Some(at(60)), true);
+        looks.look().took = Some(Duration::from_secs(1));
+        assert_eq!(second.from(&everyone()), Some(at(60)));
+        second.saw(Some(at(90)), false);
+        assert_eq!(
+            (first.from(&everyone()), second.from(&everyone())),
+            (Some(at(60)), Some(at(80)))
+        );
+
+        // One that never comes back is not waited for for ever.
+        looks.look().took = None;
+        looks.look().began = Monotonic::now().checked_sub(SELDOM + Duration::from_millis(1));
+        assert_eq!(second.from(&everyone()), Some(BEGINNING));
+        assert_eq!(first.from(&everyone()), Some(at(60)));
     }
 
     /// What a look from the beginning took, whether claims come back full -> the pause before the next.
     #[test]
     fn looks_from_the_beginning_are_as_rare_as_they_are_dear() {
         for (took, full, wanted) in [
-            (0, false, 0),
-            (1, false, 50),
-            (1, true, 1_000),
-            (100, false, 5_000),
-            (100, true, 5_000),
-            (60_000, false, 10_000),
+            (Some(0), false, 0),
+            (Some(1), false, 50),
+            (Some(1), true, 1_000),
+            (Some(100), false, 5_000),
+            (Some(100), true, 5_000),
+            (Some(60_000), false, 10_000),
+            (None, false, 10_000),
         ] {
-            let mut watermark = looked(Duration::from_millis(took));
-            watermark.saw(Some(at(60)), full);
-            assert_eq!(
-                watermark.pause(),
-                Duration::from_millis(wanted),
-                "{took} ms, {full}"
-            );
+            let look = Look {
+                took: took.map(Duration::from_millis),
+                ..Look::default()
+            };
+            let wanted = Duration::from_millis(wanted);
+            assert_eq!(look.pause(full), wanted, "{took:?} ms, {full}");
         }
     }
 }

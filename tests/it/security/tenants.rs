@@ -201,6 +201,8 @@ const ALL: &[(&str, &[&str])] = &[
     ("current_tenant", &[]),
     ("current_tenant_id", &[]),
     ("derive_id", &[]),
+    ("enrolled_event", &[]),
+    ("enrolled_state", &[]),
     ("entry_name", &[]),
     (
         "execution_state",
@@ -245,6 +247,7 @@ const WORKER: &[&str] = &[
     "cancel_executions",
     "drop_partition",
     "drop_partitions",
+    "eligible",
     "enroll_batch",
     "ensure_partitions",
     "remove_executions",

@@ -24,7 +24,7 @@ impl Snapshot {
     pub(super) fn new(bench: &Bench<'_>) -> Self {
         Self {
             dead: bench.size(None, 600_000, 5_000),
-            executions: bench.size(bench.plan.sizes.executions, 100_000, 2_000),
+            executions: bench.size(bench.plan.sizes.executions, 300_000, 2_000),
             held: None,
         }
     }
