@@ -3,7 +3,7 @@
 -- it but a live key that is taken, and, where `ledger`, what the ledger says.
 -- p_key null: the workflow's own rule; p_source: the event or enrolment that the id derives from; p_event: its envelope.
 -- Called by: enroll (one contact), enroll_batch (each of many), in whose plans it is put in place (tests/it/inlined.rs);
--- so it has no settings of its own and says that it is stable, though an id that is not given is a new one.
+-- so it says that it is stable, though an id that is not given is a new one.
 -- Locks: none. Index: workflows_pk, suppressed_pk, the contact mapping's own.
 -- needs: bucket_of, home_bucket, assemble_id, millis, new_id, key_at, suppression_of
 create or replace function waypost.eligible(
@@ -21,7 +21,7 @@ create or replace function waypost.eligible(
 ) returns table (bucket smallint, version int, priority int, live text, id uuid, reason text, detail jsonb, ledger boolean,
                  timezone text)
 language sql stable
-as $$
+begin atomic
   select x.b, x.version, x.priority, x.live, waypost.assemble_id(waypost.millis(x.at), x.b, x.hash),
          coalesce(x.reason, case when x.suppressed is not null then 'suppressed' end),
          case x.reason
@@ -60,5 +60,5 @@ as $$
       left join lateral (select k.id, k.timezone, k.email, k.phone from waypost.contacts k
                          where k.tenant = p_name and k.id = p_contact limit 1) c on true
       offset 0) x
-    offset 0) x
-$$;
+    offset 0) x;
+end;

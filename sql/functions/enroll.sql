@@ -54,7 +54,10 @@ begin
     end if;
   end if;
   perform waypost.enter(v_scope);
-  select m.execution_id, m.outcome, m.reason into execution_id, outcome, reason
+  select m.* into v_one
   from waypost.enroll_many(workflow, array[contact_id], array[key], array[data], priority, strict, wake, tenant) m;
+  execution_id := v_one.execution_id;
+  outcome := v_one.outcome;
+  reason := v_one.reason;
 end
 $$;

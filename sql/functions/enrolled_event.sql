@@ -1,4 +1,5 @@
 -- The envelope that an execution keeps whose enrolment was called for, as that of an event is kept.
+-- Inlined by the planner.
 -- Called by: enroll, enroll_many. Locks: none. Index: none.
 -- Its kind is set by `waypost enroll`, where a person does it.
 create or replace function waypost.enrolled_event(p_source uuid, p_at timestamptz, p_data jsonb) returns jsonb

@@ -1,4 +1,5 @@
 -- The state of an execution that has not begun: the envelope of what enrolled it, and the length of the chain of causes.
+-- Inlined by the planner.
 -- Called by: enroll, enroll_batch. Locks: none. Index: none.
 create or replace function waypost.enrolled_state(p_event jsonb, p_depth int) returns jsonb
 language sql stable parallel safe

@@ -57,3 +57,28 @@ async fn what_is_said_to_be_inlined_is() {
         assert!(!plan.iter().any(|line| line.contains(&called)), "{plan:#?}");
     }
 }
+
+/// The rules are asked of each candidate: as a call of its own they would be planned once for each.
+#[tokio::test]
+async fn what_is_asked_of_candidates_is_part_of_the_plan() {
+    let db = database("inlined_rules").await;
+    let mut c = db.connect().await;
+    let plan: Vec<String> = sqlx::query_scalar(
+        "explain (costs off)
+         select e.* from (select null::uuid as c, clock_timestamp() as now offset 0) x
+          cross join lateral waypost.eligible(1, 't', 1, x.c, null, null, x.now, null, null, false, x.now) e",
+    )
+    .fetch_all(&mut c)
+    .await
+    .unwrap();
+    assert!(
+        !plan
+            .iter()
+            .any(|line| line.contains("Function Scan on eligible")),
+        "{plan:#?}"
+    );
+    assert!(
+        plan.iter().any(|line| line.contains("on workflows")),
+        "{plan:#?}"
+    );
+}

@@ -21,7 +21,7 @@ fn lint(folder: &str, name: &str, text: &str) -> Vec<&'static str> {
         .split("create ")
         .filter(|part| part.starts_with("function ") || part.starts_with("or replace function "));
     for function in functions {
-        let parsed = function.contains("\nreturn ");
+        let parsed = function.contains("\nreturn ") || function.contains("\nbegin atomic");
         if !parsed && !function.contains("set search_path = pg_catalog, pg_temp") {
             wrong.push("search_path");
         }
