@@ -101,7 +101,7 @@ fn through(program: &Program, moments: &[TimeDelta]) -> usize {
         enrolled_at: start(),
         due_at: Some(start()),
         state: State {
-            event: Some(json!({"type": "custom.event", "data": {"n": 1}})),
+            event: Some(json!({"type": "custom.event", "data": {"n": 1}}).into()),
             ..State::default()
         },
     };

@@ -48,6 +48,7 @@ declare
   v_reason    text[];
   v_detail    jsonb[];
   v_pass      int[];                       -- 0: no ledger; else the item's turn among those of its ledger row
+  v_turns     int;                         -- the last of these
   v_local     text[];                      -- the contact's zone
   v_new       uuid[] := '{}';
   v_added     uuid[];
@@ -58,8 +59,9 @@ begin
   -- Ordered below, so that no aggregate sorts for itself.
   select array_agg(x.bucket), array_agg(x.version), array_agg(x.priority), array_agg(x.live), array_agg(x.id),
          array_agg(x.reason), array_agg(x.detail),
-         array_agg(case when x.reason is null and x.ledger then x.turn else 0 end::int), array_agg(x.timezone)
-    into v_bucket, v_version, v_priority, v_live, v_id, v_reason, v_detail, v_pass, v_local
+         array_agg(case when x.reason is null and x.ledger then x.turn else 0 end::int), array_agg(x.timezone),
+         max(case when x.reason is null and x.ledger then x.turn else 0 end::int)
+    into v_bucket, v_version, v_priority, v_live, v_id, v_reason, v_detail, v_pass, v_local, v_turns
   from (
     select e.*, i.o, row_number() over (partition by i.c, i.w, e.ledger order by i.o) as turn
     from (select generate_subscripts(p_workflow, 1) as o, unnest(p_workflow) as w, unnest(p_contact) as c,
@@ -70,7 +72,7 @@ begin
     order by i.o
     offset 0) x;
 
-  if exists (select from unnest(v_pass) p where p > 0) then
+  if v_turns > 0 then
     -- The ledger rows, in order; whoever holds one decides alone until the commit.
     insert into waypost.enrollments (bucket, tenant_id, contact_id, workflow_id)
     select distinct u.b, p_tenant, u.c, u.w
@@ -87,7 +89,7 @@ begin
     for update of e;
   end if;
 
-  for v_turn in 0 .. coalesce((select max(p) from unnest(v_pass) p), 0) loop
+  for v_turn in 0 .. coalesce(v_turns, 0) loop
     if v_turn > 0 then
       -- A start that has not begun yet counts like one in the ledger. A live key goes first: that is a duplicate.
       select array_agg(coalesce(y.verdict ->> 'reason', y.reason) order by y.o),
@@ -145,7 +147,7 @@ begin
                   offset 0) u) x;
       v_new := coalesce(v_new, '{}');
       -- Mostly all that is asked for begins: then nothing is left to write.
-      continue when not exists (select from unnest(p_workflow) w where w <> all (p_begin));
+      continue when p_workflow <@ p_begin;
     end if;
 
     with added as (

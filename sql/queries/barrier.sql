@@ -4,13 +4,12 @@
 -- used by: store/outbox.rs barrier
 -- > 0, < 2: that is 1; with `=` an index of claimed rows would serve for it, and is walked whole by a plan that was made
 --          on an empty table
+-- o.ctid:  by its place, row for row; as one list of places the rows of a batch are compared each with each
 -- locks:   sends rows, for a moment
 -- index:   sends_pk
 update waypost.sends o
    set state = 2
   from unnest($1::smallint[], $2::uuid[], $3::int[]) x(b, i, f)
- where o.ctid = any (array(
-         select l.ctid from unnest($1::smallint[], $2::uuid[]) y(b, i)
-          cross join lateral (select t.ctid from waypost.sends t where t.bucket = y.b and t.id = y.i offset 0) l))
-   and o.bucket = x.b and o.id = x.i and o.fence = x.f and o.state < 2 and o.state > 0 and o.lease_until > clock_timestamp()
+ cross join lateral (select t.ctid from waypost.sends t where t.bucket = x.b and t.id = x.i offset 0) l
+ where o.ctid = l.ctid and o.fence = x.f and o.state < 2 and o.state > 0 and o.lease_until > clock_timestamp()
 returning o.id
