@@ -88,6 +88,9 @@ impl Watermark {
 
     /// A claim has ended whose last row was due then; `full`: there may be more.
     pub(crate) fn saw(&mut self, last: Option<Instant>, full: bool) {
+        if !self.flows {
+            return;
+        }
         self.full = full;
         let before = self.at.unwrap_or(BEGINNING);
         self.at = match last {
@@ -187,8 +190,11 @@ mod tests {
         };
         for _ in 0..2 {
             assert_eq!(watermark.from(&driven), Some(BEGINNING));
-            watermark.saw(Some(at(60)), false);
+            watermark.saw(Some(at(600)), false);
         }
+        // Its times say nothing of the others'.
+        watermark.looks.look().took = Some(Duration::from_secs(1));
+        assert_eq!(watermark.from(&fewer), Some(at(50)));
     }
 
     #[test]
