@@ -117,9 +117,10 @@ async fn begin(app: &mut PgConnection, tenant: i64, called: bool) -> Uuid {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f19_small_tenants_start_at_once_beside_a_mountain() {
-    let rows: i64 = form(100_000, 1_000_000);
+    let rows: i64 = form(200_000, 1_000_000);
     let tenants: i64 = form(200, 1_000);
     let lasts = Duration::from_secs(form(8, 60));
+    let at_least: usize = form(60, 400);
     let mut stage = Stage::new("crowded", None).await;
     let greet = json!({
         "id": "greet",
@@ -152,23 +153,22 @@ async fn f19_small_tenants_start_at_once_beside_a_mountain() {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let begun = Instant::now();
     let mut next = 0;
-    let mut left = None;
-    while begun.elapsed() < lasts || !open.is_empty() {
+    // However fast the mountain is carried off: only what began beside it counts.
+    let mut beside = true;
+    let mut looked = begun;
+    while beside || !open.is_empty() {
         tick.tick().await;
-        if begun.elapsed() < lasts {
+        if beside && looked.elapsed() >= Duration::from_millis(200) {
+            looked = Instant::now();
+            let left: (bool, bool) = sqlx::query_as(LEFT).fetch_one(&mut stage.c).await.unwrap();
+            beside = left == (true, true) && begun.elapsed() < lasts;
+        }
+        if beside {
             for _ in 0..2 {
                 next = next % tenants + 1;
                 let contact = begin(&mut app, next, next % 2 == 0).await;
                 open.insert(contact, Instant::now());
             }
-        }
-        if left.is_none() && begun.elapsed() >= lasts / 2 {
-            left = Some(
-                sqlx::query_as::<_, (bool, bool)>(LEFT)
-                    .fetch_one(&mut stage.c)
-                    .await
-                    .unwrap(),
-            );
         }
         // The note is committed with the end; it has an index by contact, so that to look costs the server little.
         let ended: Vec<Uuid> = sqlx::query_scalar(
@@ -190,8 +190,9 @@ async fn f19_small_tenants_start_at_once_beside_a_mountain() {
         );
     }
     assert!(
-        left == Some((true, true)),
-        "half-way the mountain was gone: {left:?}"
+        starts.len() >= at_least,
+        "the mountain was gone after {} of the small ones",
+        starts.len()
     );
     // Where the time goes, for whoever wants to know.
     let parts: String = sqlx::query_scalar(
