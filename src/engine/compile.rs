@@ -9,7 +9,8 @@ use super::{
     interests::Interests,
     matching::TriggerProgram,
     program::{
-        GoalProgram, GoalThen, JoinRule, Numbers, Program, StepProgram, TenantInfo, Unmet, Watch,
+        GoalProgram, GoalThen, JoinRule, Numbers, Program, Retry, StepProgram, TenantInfo, Unmet,
+        Watch,
     },
     replies::Replies,
     rules::Rules,
@@ -62,7 +63,7 @@ impl Names<'_> {
         ids: Option<&Vec<String>>,
         path: &str,
         found: &mut Problems,
-    ) -> Option<Vec<u32>> {
+    ) -> Option<Box<[u32]>> {
         let ids = ids?;
         let resolve = |(i, id): (usize, &String)| self.step(id, &format!("{path}[{i}]"));
         Some(
@@ -103,7 +104,7 @@ pub(super) fn compile(
         steps: &definition.actions,
         neighbours: Neighbours::default(),
     };
-    let steps: Vec<StepProgram> = definition
+    let steps: Box<[StepProgram]> = definition
         .actions
         .iter()
         .enumerate()
@@ -114,7 +115,7 @@ pub(super) fn compile(
         None => 0,
     };
     let settings = definition.enrollment_settings.clone().unwrap_or_default();
-    let goals: Vec<GoalProgram> = definition
+    let goals: Box<[GoalProgram]> = definition
         .goals
         .iter()
         .enumerate()
@@ -229,10 +230,10 @@ fn compile_step(
         kind: entry.kind,
         class,
         policy,
-        retry_json: retry
-            .as_ref()
-            .and_then(|retry| serde_json::to_value(retry).ok()),
-        retry,
+        retry: retry.and_then(|config| {
+            let json = serde_json::to_value(&config).ok()?;
+            Some(Box::new(Retry { config, json }))
+        }),
         timeout: timeout.and_then(|span| Duration::from_std(span.nominal()).ok()),
         execute_if,
         on_success,
@@ -249,7 +250,7 @@ fn compile_step(
         action,
         counted: false,
         kept: false,
-        joins: Vec::new(),
+        joins: Box::default(),
     })
 }
 
@@ -418,8 +419,8 @@ fn link_graph(program: &mut Program) {
 fn arms_of(step: &StepProgram) -> Vec<Vec<u32>> {
     let targets: BTreeSet<u32> = step.action.targets().into_iter().collect();
     let optional = [&step.on_failure, &step.on_unknown, &step.on_timeout];
-    let mut lists: Vec<Vec<u32>> = optional.into_iter().flatten().cloned().collect();
-    lists.push(step.on_success.clone());
+    let lists = optional.into_iter().flatten().chain([&step.on_success]);
+    let mut lists: Vec<Vec<u32>> = lists.map(|list| list.to_vec()).collect();
     lists.push(targets.into_iter().collect());
     lists
 }

@@ -21,7 +21,8 @@ impl Machine<'_> {
         branch.tries += 1;
         branch.park = None;
         let tries = branch.tries;
-        let retry = step.retry.as_ref().filter(|retry| {
+        let retry = step.retry.as_ref().map(|retry| &retry.config);
+        let retry = retry.filter(|retry| {
             // What could not be rendered for the outside will not be the next time.
             let named = retry.names(&failure.error);
             let any = retry.retryable_errors.is_empty() && !matches!(step.class, Class::Outside(_));

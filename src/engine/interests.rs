@@ -1,6 +1,6 @@
 //! Which events can matter to a live execution of a version.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -15,81 +15,50 @@ pub const TAG_REMOVED: &str = "contact.tag.removed";
 /// Emitted when a contact's do-not-disturb setting changed.
 pub const DND_CHANGED: &str = "contact.dnd.changed";
 
-/// Event types, each with the fields that matter of `contact.field.changed`.
+/// Event types, each with a field that matters of `contact.field.changed` by its canonical name; an empty one is any.
 #[derive(Debug, Clone, Default)]
-pub struct Interests {
-    by_type: HashMap<String, Fields>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Fields {
-    any: bool,
-    named: HashSet<String>,
-}
+pub struct Interests(Box<[(Box<str>, Box<str>)]>);
 
 impl Interests {
     /// All that a change of can matter to something with these reads.
     #[must_use]
     pub fn of(reads: &Reads) -> Self {
-        let mut all = Self::default();
-        for field in &reads.contact {
-            all.add(FIELD_CHANGED, &field.name);
-            if field.name == "dnd" {
-                all.add(DND_CHANGED, "");
-            }
-        }
+        let any = |kind: &str| (kind.into(), Box::default());
+        let whole = reads.all_contact || reads.events.contains(FIELD_CHANGED);
+        let named = reads.contact.iter().filter(|_| !whole);
+        let mut all: BTreeSet<(Box<str>, Box<str>)> = named
+            .map(|field| (FIELD_CHANGED.into(), field.name.as_str().into()))
+            .collect();
         if reads.all_contact {
-            all.add(FIELD_CHANGED, "");
-            all.add(DND_CHANGED, "");
+            all.insert(any(FIELD_CHANGED));
         }
-        if reads.tags || reads.all_contact {
-            all.add(TAG_ADDED, "");
-            all.add(TAG_REMOVED, "");
+        if reads.all_contact || reads.contact.iter().any(|field| field.name == "dnd") {
+            all.insert(any(DND_CHANGED));
         }
-        for kind in &reads.events {
-            all.add(kind, "");
+        if reads.all_contact || reads.tags {
+            all.extend([TAG_ADDED, TAG_REMOVED].map(any));
         }
-        all
+        all.extend(reads.events.iter().map(|kind| any(kind)));
+        Self(all.into_iter().collect())
     }
 
-    fn add(&mut self, kind: &str, field: &str) {
-        let fields = self.by_type.entry(kind.to_owned()).or_default();
-        if field.is_empty() {
-            fields.any = true;
-        } else {
-            fields.named.insert(field.to_owned());
-        }
-    }
-
-    /// As rows (event type, field); an empty field stands for any. A built-in field is there under both
-    /// of its names, since events name it as the language does and columns are snake case.
+    /// As rows (event type, field); an empty field stands for any. A built-in field is there by the name
+    /// that events carry.
     #[must_use]
     pub fn rows(&self) -> Vec<(String, String)> {
-        let rows = self.by_type.iter().flat_map(|(kind, fields)| {
-            let any = fields.any.then(String::new);
-            let named = fields
-                .named
-                .iter()
-                .filter(|_| !fields.any)
-                .map(|field| spoken(field));
-            any.into_iter()
-                .chain(named)
-                .map(move |field| (kind.clone(), field))
-        });
+        let rows = self.0.iter();
+        let rows = rows.map(|(kind, field)| (String::from(&**kind), spoken(field)));
         rows.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Whether the event is among them.
     #[must_use]
     pub fn include(&self, event: &Event) -> bool {
-        let Some(fields) = self.by_type.get(&event.kind) else {
-            return false;
-        };
-        fields.any
-            || match event.data.get("field").and_then(Value::as_str) {
-                Some(field) => fields.named.contains(canonical(field)),
-                None => true,
-            }
+        let named = event.data.get("field").and_then(Value::as_str);
+        let named = named.map(canonical);
+        let matters = |field: &str| field.is_empty() || named.is_none_or(|name| name == field);
+        let mut rows = self.0.iter();
+        rows.any(|(kind, field)| **kind == *event.kind && matters(field))
     }
 }
 

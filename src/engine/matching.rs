@@ -86,7 +86,7 @@ pub enum TriggerOutcome {
 }
 
 impl TriggerProgram {
-    pub(super) fn compile_all(definition: &Definition, found: &mut Problems) -> Vec<Self> {
+    pub(super) fn compile_all(definition: &Definition, found: &mut Problems) -> Box<[Self]> {
         let one = definition
             .trigger
             .iter()

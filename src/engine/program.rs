@@ -39,7 +39,7 @@ pub struct TenantInfo {
     pub timezone: Tz,
 }
 
-/// A compiled version.
+/// A compiled version. A worker keeps thousands: its lists have no room to spare, and what is rare is boxed.
 #[derive(Debug)]
 pub struct Program {
     /// The workflow's id, as text: hashes take it.
@@ -53,9 +53,9 @@ pub struct Program {
     /// Index of the step where executions start.
     pub start: u32,
     /// The steps, in the order of `actions`.
-    pub steps: Vec<StepProgram>,
+    pub steps: Box<[StepProgram]>,
     /// The goals, in order.
-    pub goals: Vec<GoalProgram>,
+    pub goals: Box<[GoalProgram]>,
     /// Who may enter.
     pub entry: Option<Condition>,
     /// When to leave.
@@ -63,7 +63,7 @@ pub struct Program {
     /// Replies that end an execution.
     pub replies: Option<Replies>,
     /// What starts it, in order.
-    pub triggers: Vec<TriggerProgram>,
+    pub triggers: Box<[TriggerProgram]>,
     /// Template of the enrollment key; none: the contact or the event's subject.
     pub key: Option<Template>,
     /// Variables every execution starts with.
@@ -92,22 +92,20 @@ pub struct StepProgram {
     pub class: Class,
     /// What an unknown outcome means, for steps that work outside.
     pub policy: Policy,
-    /// How failed tries inside the database are repeated; none: they are not.
-    pub retry: Option<RetryConfig>,
-    /// The same as the dispatcher reads it; none: its default.
-    pub retry_json: Option<Value>,
+    /// How failed tries are repeated; none: those inside the database are not, those outside as the dispatcher does by default.
+    pub retry: Option<Box<Retry>>,
     /// Longest one try may take; none: the action's own.
     pub timeout: Option<Duration>,
     /// The step is skipped where this is false.
     pub execute_if: Option<Condition>,
     /// Where success leads.
-    pub on_success: Vec<u32>,
+    pub on_success: Box<[u32]>,
     /// Where failure leads; none: the execution fails.
-    pub on_failure: Option<Vec<u32>>,
+    pub on_failure: Option<Box<[u32]>>,
     /// Where an unknown outcome leads; none: success.
-    pub on_unknown: Option<Vec<u32>>,
+    pub on_unknown: Option<Box<[u32]>>,
     /// Where a timeout leads; none: success.
-    pub on_timeout: Option<Vec<u32>>,
+    pub on_timeout: Option<Box<[u32]>>,
     /// How often one execution may come here.
     pub max_passes: u32,
     /// What it waits for when branches of a fork reach it.
@@ -117,7 +115,16 @@ pub struct StepProgram {
     /// Some step, goal or condition reads its result.
     pub kept: bool,
     /// Joins that two or more of the arms that begin here can come to.
-    pub(super) joins: Vec<u32>,
+    pub(super) joins: Box<[u32]>,
+}
+
+/// How the failed tries of a step are repeated.
+#[derive(Debug)]
+pub struct Retry {
+    /// As a step inside the database reads it.
+    pub config: RetryConfig,
+    /// The same as the dispatcher reads it.
+    pub json: Value,
 }
 
 /// When a join fires.

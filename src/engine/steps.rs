@@ -121,7 +121,7 @@ impl Machine<'_> {
                     policy: step.policy,
                     request,
                     timeout: step.timeout.unwrap_or(timeout),
-                    retry: step.retry_json.clone(),
+                    retry: step.retry.as_ref().map(|retry| retry.json.clone()),
                 }));
             }
             Outcome::Enroll(asked) => self.enroll(at, index, step, *asked),

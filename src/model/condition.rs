@@ -56,9 +56,16 @@ enum Group {
 struct Leaf {
     field: Path,
     /// The same field below `old` and `new`, for operators that tell of a change.
-    change: Option<(Path, Path)>,
+    change: Option<Box<Change>>,
     operator: Operator,
     wanted: Want,
+}
+
+/// One field before and after. Boxed, as pairs are: most comparisons have none, and a worker keeps thousands.
+#[derive(Debug, Clone)]
+struct Change {
+    old: Path,
+    new: Path,
 }
 
 /// What a leaf compares with: known since it was compiled, or filled in each time.
@@ -136,9 +143,9 @@ impl Group {
 impl Leaf {
     fn reads(&self, reads: &mut Reads) {
         match &self.change {
-            Some((old, new)) => {
-                reads.add(old);
-                reads.add(new);
+            Some(change) => {
+                reads.add(&change.old);
+                reads.add(&change.new);
             }
             None => reads.add(&self.field),
         }

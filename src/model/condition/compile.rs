@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{ConditionSpec, Group, Leaf, MAX_DEPTH, MAX_LEAVES, Want, wanted::Wanted};
+use super::{Change, ConditionSpec, Group, Leaf, MAX_DEPTH, MAX_LEAVES, Want, wanted::Wanted};
 use crate::model::{
     nearest::did_you_mean,
     operator::{Operator, Takes},
@@ -155,7 +155,10 @@ impl Compiler {
                 let problem = Problem::error("no_old_value", inside(at, "field"), message);
                 return self.problem(problem.hint(hint));
             }
-            Some((field.below(Root::Old), field.below(Root::New)))
+            Some(Box::new(Change {
+                old: field.below(Root::Old),
+                new: field.below(Root::New),
+            }))
         } else {
             None
         };

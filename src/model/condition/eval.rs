@@ -43,7 +43,7 @@ pub(super) fn holds(group: &Group, cx: &Cx<'_>) -> bool {
 /// What the leaf's field holds; of a change, what it holds now.
 pub(super) fn found<'s>(leaf: &'s Leaf, cx: &Cx<'s>) -> Option<Cow<'s, Value>> {
     match &leaf.change {
-        Some((_, new)) => cx.scope.get(new),
+        Some(change) => cx.scope.get(&change.new),
         None => cx.scope.get(&leaf.field),
     }
 }
@@ -91,7 +91,8 @@ fn verdict(
         Wanted::One(wanted) if wanted.value().is_null() => Verdict::False,
         Wanted::One(wanted) => one(operator, found, wanted, cx),
         Wanted::List(list) => compare::is_in(found, list, cx.tz),
-        Wanted::Pair(low, high) if operator == Operator::BetweenDates => {
+        Wanted::Pair(pair) if operator == Operator::BetweenDates => {
+            let [low, high] = &**pair;
             match (moment(found), low.moment(), high.moment()) {
                 (Some(at), Some(from), Some(to)) => {
                     let at = at.at(cx.tz);
@@ -100,11 +101,8 @@ fn verdict(
                 _ => Verdict::Mismatch,
             }
         }
-        Wanted::Pair(low, high) => {
-            let (low, high) = (
-                compare::order(found, low, cx.tz),
-                compare::order(found, high, cx.tz),
-            );
+        Wanted::Pair(pair) => {
+            let [low, high] = pair.each_ref().map(|end| compare::order(found, end, cx.tz));
             match (low, high) {
                 (Some(low), Some(high)) => {
                     (low != Ordering::Less && high != Ordering::Greater).into()
@@ -164,7 +162,10 @@ fn change(
     new: Option<&Value>,
     cx: &Cx<'_>,
 ) -> Verdict {
-    let old = leaf.change.as_ref().and_then(|(old, _)| cx.scope.get(old));
+    let old = leaf
+        .change
+        .as_ref()
+        .and_then(|change| cx.scope.get(&change.old));
     let changed = match (old.as_deref(), new) {
         (None, None) => false,
         (Some(old), Some(new)) => {

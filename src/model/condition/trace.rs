@@ -127,7 +127,7 @@ fn trace_leaf(leaf: &Leaf, cx: &Cx<'_>) -> LeafTrace {
     let old = leaf
         .change
         .as_ref()
-        .map(|(old, _)| shown(cx.scope.get(old).as_deref()));
+        .map(|change| shown(cx.scope.get(&change.old).as_deref()));
     let hides = reads_secrets(leaf);
     LeafTrace {
         field: cut_text(leaf.field.text()),
@@ -169,7 +169,7 @@ fn shown_wanted(wanted: &Wanted) -> Value {
                 .map(|operand| operand.value().clone());
             cut(&Value::Array(items.collect()), 0)
         }
-        Wanted::Pair(low, high) => json!([cut(low.value(), 1), cut(high.value(), 1)]),
+        Wanted::Pair(pair) => json!(pair.each_ref().map(|end| cut(end.value(), 1))),
         Wanted::Span(span) => json!(span.to_string()),
         Wanted::Regex(regex) => json!(cut_text(regex.as_str())),
     }

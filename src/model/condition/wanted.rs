@@ -19,7 +19,7 @@ pub(super) enum Wanted {
     Flag(bool),
     One(Operand),
     List(Vec<Operand>),
-    Pair(Operand, Operand),
+    Pair(Box<[Operand; 2]>),
     Span(Span),
     Regex(Regex),
 }
@@ -72,11 +72,11 @@ impl Wanted {
             Takes::Date => Self::date(value).map(Wanted::One),
             Takes::Pair => {
                 let (low, high) = pair(value)?;
-                Ok(Wanted::Pair(Operand::new(low), Operand::new(high)))
+                Ok(Wanted::Pair(Box::new([low, high].map(Operand::new))))
             }
             Takes::Dates => {
                 let (from, to) = pair(value)?;
-                Ok(Wanted::Pair(Self::date(from)?, Self::date(to)?))
+                Ok(Wanted::Pair(Box::new([Self::date(from)?, Self::date(to)?])))
             }
             Takes::Span => match value {
                 Value::Number(number) => refuse(

@@ -36,7 +36,7 @@ pub const ENTRY: ActionEntry = ActionEntry {
 };
 
 #[derive(Debug)]
-struct Compiled(Vec<(String, ValueTemplate)>);
+struct Compiled(Box<[(String, ValueTemplate)]>);
 
 fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>> {
     let config: SetVariable = words::config(step)?;
@@ -67,7 +67,7 @@ fn compile(step: &Step, _: &dyn Resolve) -> Result<Box<dyn Action>, Vec<Problem>
             .0
             .push(problem.hint("give \"name\" and \"value\", or \"variables\""));
     }
-    found.finish(Some(Box::new(Compiled(all)) as Box<dyn Action>))
+    found.finish(Some(Box::new(Compiled(all.into())) as Box<dyn Action>))
 }
 
 impl Action for Compiled {
