@@ -6,10 +6,10 @@
 -- locks:   runs rows, SKIP LOCKED; the arrays are sorted by (bucket, contact)
 -- index:   runs_live_uq (prefix)
 select r.bucket, r.id, r.tenant_id, r.workflow_id, r.version, r.contact_id, r.key, r.status, r.priority,
-       r.seq, r.enrolled_at, r.due_at, r.state, statement_timestamp() as now
+       r.seq, r.enrolled_at, r.due_at, r.state, statement_timestamp() as now, r.place
   from unnest($1::smallint[], $2::int[], $3::uuid[]) x(b, t, c)
  cross join lateral (
-   select * from waypost.runs r
+   select r.*, r.ctid as place from waypost.runs r
     where (r.bucket, r.tenant_id, r.contact_id) >= (x.b, x.t, x.c)
       and (r.bucket, r.tenant_id, r.contact_id) <= (x.b, x.t, x.c)
     order by r.bucket, r.tenant_id, r.contact_id, r.workflow_id, r.key

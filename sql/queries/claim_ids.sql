@@ -5,7 +5,7 @@
 -- locks:   runs rows, SKIP LOCKED; the arrays are sorted by (bucket, id)
 -- index:   runs_pk
 select r.bucket, r.id, r.tenant_id, r.workflow_id, r.version, r.contact_id, r.key, r.status, r.priority,
-       r.seq, r.enrolled_at, r.due_at, r.state, statement_timestamp() as now
+       r.seq, r.enrolled_at, r.due_at, r.state, statement_timestamp() as now, r.ctid
   from waypost.runs r
  where r.ctid = any (array(
          select l.ctid from unnest($1::smallint[], $2::uuid[]) y(b, i)

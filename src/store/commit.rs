@@ -14,7 +14,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    StoreResult, choices, contacts, contacts::Delta, executions::Claimed, others, sql, storable,
+    StoreResult, choices, contacts, contacts::Delta, executions::Claimed, others, place::Place,
+    sql, storable,
 };
 use crate::{
     faults::{self, FailPoint},
@@ -41,8 +42,8 @@ pub struct Settled {
     pub tenant: Arc<str>,
     /// How many starts the ledger keeps; none: the workflow's rules need no ledger.
     pub ledger: Option<i32>,
-    /// It has no row yet: this transaction enrolled it.
-    pub fresh: bool,
+    /// Where its row is.
+    pub place: Place,
 }
 
 impl Settled {
@@ -58,7 +59,7 @@ impl Settled {
             now: claimed.now,
             tenant: Arc::from(""),
             ledger: None,
-            fresh: true,
+            place: Place::None,
         }
     }
 
@@ -172,7 +173,8 @@ pub async fn commit(connection: &mut PgConnection, mut batch: Vec<Settled>) -> S
     let (ended, going): (Vec<&Settled>, Vec<&Settled>) = batch
         .iter()
         .partition(|one| one.transition.status.is_final());
-    let (fresh, stored): (Vec<&Settled>, Vec<&Settled>) = going.iter().partition(|one| one.fresh);
+    let (fresh, stored): (Vec<&Settled>, Vec<&Settled>) =
+        going.iter().partition(|one| one.place == Place::None);
     rows::update(connection, &stored).await?;
     rows::insert(connection, &fresh).await?;
     faults::at(FailPoint::CommitRuns).await?;

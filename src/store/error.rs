@@ -21,6 +21,10 @@ pub enum StoreError {
         /// First problem.
         why: String,
     },
+    /// Rows that this transaction had locked are not where it found them: nothing is written, and they are looked at
+    /// again. Never seen; without the question a row would be lost unnoticed.
+    #[error("{0} executions are not where they were claimed")]
+    Moved(u64),
     /// A stored value that this binary cannot read.
     #[error("a stored {what} cannot be read: {why}")]
     Corrupt {
@@ -53,8 +57,10 @@ impl StoreError {
     /// Sorts by SQLSTATE class: 08, 40, 53, 57, 55P03 and 25006 are never an execution's error.
     #[must_use]
     pub fn remedy(&self) -> Remedy {
-        let StoreError::Database(error) = self else {
-            return Remedy::Isolate;
+        let error = match self {
+            StoreError::Database(error) => error,
+            StoreError::Moved(_) => return Remedy::Retry,
+            _ => return Remedy::Isolate,
         };
         match error {
             sqlx::Error::Io(_)
@@ -94,6 +100,7 @@ impl StoreError {
             StoreError::Database(_) => "database".to_owned(),
             StoreError::Definition { .. } => "definition".to_owned(),
             StoreError::Corrupt { .. } => "corrupt".to_owned(),
+            StoreError::Moved(_) => "moved".to_owned(),
         }
     }
 }

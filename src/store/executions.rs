@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
-use super::{Scope, StoreError, StoreResult, sql};
+use super::{Scope, StoreError, StoreResult, place::Place, sql};
 use crate::model::{
     execution::{Execution, Instant, State, Status},
     transition::{Command, Input, Reply},
@@ -24,8 +24,8 @@ pub struct Claimed {
     pub now: Instant,
     /// Why its memory cannot be read, if it cannot: it is failed alone (I-9).
     pub broken: Option<String>,
-    /// This transaction enrolled it, and it has no row yet.
-    pub fresh: bool,
+    /// Where its row is.
+    pub place: Place,
 }
 
 /// An input that waited in `waypost.wakes`.
@@ -72,7 +72,7 @@ pub async fn claim_due(
                 .await?
         }
     };
-    rows.iter().map(claimed).collect()
+    rows.iter().map(held).collect()
 }
 
 /// Claims at most `limit` due executions, at most `each` of a tenant, beginning with the tenant after `after`.
@@ -103,7 +103,7 @@ pub async fn claim_turns(
         next = Some(row.try_get("turn")?);
     }
     let due = rows.iter().filter(|row| row.try_get::<Uuid, _>(1).is_ok());
-    Ok((due.map(claimed).collect::<StoreResult<_>>()?, next))
+    Ok((due.map(held).collect::<StoreResult<_>>()?, next))
 }
 
 /// Locks the named executions that nobody else holds; `ids` need not be sorted.
@@ -330,13 +330,21 @@ fn sorted(ids: &[(i16, Uuid)]) -> (Vec<i16>, Vec<Uuid>) {
 fn timed(rows: Vec<PgRow>, scope: &Scope) -> StoreResult<Vec<Claimed>> {
     rows.iter()
         .map(|row| {
-            let mut one = claimed(row)?;
+            let mut one = held(row)?;
             if let Some(now) = scope.now() {
                 one.now = now;
             }
             Ok(one)
         })
         .collect()
+}
+
+/// A row of a claim, which tells where it lies too.
+fn held(row: &PgRow) -> StoreResult<Claimed> {
+    Ok(Claimed {
+        place: Place::At(row.try_get(14)?),
+        ..claimed(row)?
+    })
 }
 
 pub(super) fn claimed(row: &PgRow) -> StoreResult<Claimed> {
@@ -367,6 +375,6 @@ pub(super) fn claimed(row: &PgRow) -> StoreResult<Claimed> {
         }),
         now: row.try_get(13)?,
         broken,
-        fresh: false,
+        place: Place::Key,
     })
 }

@@ -374,7 +374,7 @@ fn undone(row: &PgRow, now: Instant) -> StoreResult<Settled> {
         now,
         tenant: "".into(),
         ledger: None,
-        fresh: false,
+        place: super::place::Place::Key,
         execution,
     })
 }

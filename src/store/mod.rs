@@ -26,6 +26,7 @@ pub mod others;
 pub mod outbox;
 pub mod overview;
 pub mod partitions;
+pub mod place;
 pub mod pool;
 pub mod programs;
 pub mod rules;

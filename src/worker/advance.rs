@@ -33,6 +33,7 @@ use crate::{
         contacts::{self, Wanted},
         executions::Claimed,
         others,
+        place::Place,
         programs::{self, Version},
         rules::{self, Standing},
     },
@@ -191,7 +192,7 @@ impl<'a> Stage<'a> {
                 self.settled.push(Settled {
                     tenant: self.shared.tenant_name(current.tenant),
                     ledger,
-                    fresh: claimed.fresh,
+                    place: claimed.place,
                     execution: claimed.execution.clone(),
                     transition,
                     now,
@@ -272,7 +273,9 @@ impl<'a> Stage<'a> {
     /// All executions so far have rows by now.
     pub(crate) fn have_rows(&mut self) {
         for settled in &mut self.settled {
-            settled.fresh = false;
+            if settled.place == Place::None {
+                settled.place = Place::Key;
+            }
         }
     }
 

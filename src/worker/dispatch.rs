@@ -12,12 +12,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Round, Shared,
-    line::Line,
-    room::Providers,
-    settle::must_ask,
-    turns::Turns,
-    watermark::{self, Watermark},
+    Round, Shared, line::Line, room::Providers, settle::must_ask, turns::Turns,
+    watermark::Watermark,
 };
 use crate::{
     connect::Reply,
@@ -154,9 +150,7 @@ impl Dispatcher {
         if limit <= 0 {
             return Ok(Round::Idle);
         }
-        let Some(from) = self.watermark.from(scope) else {
-            return Ok(watermark::heard().await);
-        };
+        let from = self.watermark.from(scope);
         // Taken before the statement: the lease in the database ends later than we think.
         let begun = Monotonic::now();
         faults::at(FailPoint::DispatchBegun).await?;
@@ -188,7 +182,7 @@ impl Dispatcher {
         }
         if claims.is_empty() {
             self.line.keep(connection);
-            return Ok(Round::Idle);
+            return Ok(self.watermark.nothing().await);
         }
         faults::at(FailPoint::DispatchClaimed).await?;
         let tenants = claims.iter().map(|c| c.tenant);

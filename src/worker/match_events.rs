@@ -18,7 +18,7 @@ use super::{
     advance::{Left, Stage},
     line::Line,
     turns::Turns,
-    watermark::{self, Watermark},
+    watermark::Watermark,
 };
 use crate::{
     catalog::event_scope::envelope,
@@ -196,10 +196,7 @@ impl Matcher {
                 Some(only) => events::lock_buckets(&mut tx, &[only.bucket]).await?,
                 None if by_turns => events::lock_buckets(&mut tx, &buckets_of(&turn)).await?,
                 None => {
-                    let Some(since) = self.watermark.from(scope) else {
-                        tx.rollback().await?;
-                        return Ok((watermark::heard().await, Left::default(), Vec::new()));
-                    };
+                    let since = self.watermark.from(scope);
                     let found = events::claim_buckets(&mut tx, self.from, reach, since).await?;
                     // Nothing is left: all that was recorded before is done, or held by other matchers.
                     let done = self.latest.filter(|_| found.is_empty());
@@ -210,8 +207,11 @@ impl Matcher {
             self.passed_over = false;
             if buckets.is_empty() {
                 // Of a turn: others hold them all. By age there may be more.
-                let round = if by_turns { Round::Worked } else { Round::Idle };
                 tx.rollback().await?;
+                let round = match by_turns {
+                    true => Round::Worked,
+                    false => self.watermark.nothing().await,
+                };
                 return Ok((round, Left::default(), Vec::new()));
             }
             faults::at(FailPoint::MatchLocked).await?;

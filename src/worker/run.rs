@@ -14,7 +14,7 @@ use super::{
     advance::{Left, Stage, failed, ledger_keep},
     line::Line,
     turns::Turns,
-    watermark::{self, Watermark},
+    watermark::Watermark,
 };
 use crate::{
     faults::{self, FailPoint},
@@ -82,9 +82,7 @@ impl Runner {
 
     async fn due(&mut self, connection: &mut PgConnection, scope: &Scope) -> StoreResult<Round> {
         let limit = self.turns.rows(self.shared.settings.batch);
-        let Some(from) = self.watermark.from(scope) else {
-            return Ok(watermark::heard().await);
-        };
+        let from = self.watermark.from(scope);
         let begun = Monotonic::now();
         let mut tx = connection.begin().await?;
         faults::at(FailPoint::RunBegun).await?;
@@ -96,18 +94,23 @@ impl Runner {
         if !full {
             let oldest = executions::claim_due(&mut tx, scope, from, limit).await?;
             full = enough(&oldest);
+            let last = oldest.iter().filter_map(|c| c.execution.due_at).max();
             if self.shared.settings.max_steps > 1 {
-                let last = oldest.iter().filter_map(|c| c.execution.due_at).max();
                 self.watermark.saw(last, full);
+            } else if full {
+                // A commit for every step leaves rows due when they were: first come those after them. Who comes again
+                // only later finds the row he wrote before gone from its page, and writes there (HOT).
+                self.watermark
+                    .saw(last.map(|at| at + TimeDelta::microseconds(1)), full);
             } else {
-                // A commit for every step leaves rows due when they were.
                 self.watermark.rewind();
             }
             self.turns.crowded = full;
             add(&mut claimed, oldest);
         }
         if claimed.is_empty() {
-            return Ok(Round::Idle);
+            tx.rollback().await?;
+            return Ok(self.watermark.nothing().await);
         }
         faults::at(FailPoint::RunClaimed).await?;
         let ids: Vec<(i16, Uuid)> = claimed
@@ -395,7 +398,7 @@ impl Runner {
                     programs.get(&version).map(|program| &**program),
                     standings.get(&version.0),
                 ),
-                fresh: false,
+                place: claimed.place,
             };
             let settled = vec![settled];
             // Somebody holds the ledger's row: the execution stays due, and comes again.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant as Monotonic},
 };
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 
 use super::Round;
 use crate::{
@@ -49,6 +49,8 @@ pub(crate) struct Watermark {
     full: bool,
     /// This loop's claim is a look from the beginning.
     looking: bool,
+    /// Another loop looks from the beginning for the first time: meanwhile this one takes what is recent.
+    ahead: bool,
     /// The clock flows: a claim ends near where the next begins.
     flows: bool,
 }
@@ -61,17 +63,18 @@ impl Watermark {
             at: None,
             full: false,
             looking: false,
+            ahead: false,
             flows: true,
         }
     }
 
-    /// Where the next claim begins; none: another loop looks from the beginning for the first time, and what it finds
-    /// says where to begin.
-    pub(crate) fn from(&mut self, scope: &Scope) -> Option<Instant> {
+    /// Where the next claim begins.
+    pub(crate) fn from(&mut self, scope: &Scope) -> Instant {
+        self.ahead = false;
         // A clock that is driven stands still and jumps: there nothing is near.
         self.flows = matches!(scope, Scope::Everyone { .. });
         if !self.flows {
-            return Some(BEGINNING);
+            return BEGINNING;
         }
         let mut look = self.looks.look();
         let began = look.began.map(|began| began.elapsed());
@@ -81,14 +84,18 @@ impl Watermark {
             look.took = None;
             look.scope = Some(scope.clone());
             self.looking = true;
-            return Some(BEGINNING);
+            return BEGINNING;
         }
-        self.at.or(look.at)
+        self.at.or(look.at).unwrap_or_else(|| {
+            self.ahead = true;
+            // By this process's clock: a wrong one finds less, or walks further, until the look has ended.
+            Utc::now() - RECENT
+        })
     }
 
     /// A claim has ended whose last row was due then; `full`: there may be more.
     pub(crate) fn saw(&mut self, last: Option<Instant>, full: bool) {
-        if !self.flows {
+        if !self.flows || self.ahead {
             return;
         }
         self.full = full;
@@ -103,9 +110,22 @@ impl Watermark {
 
     /// Rows before it were left where they are: the next claim begins at the beginning.
     pub(crate) fn rewind(&mut self) {
+        if self.ahead {
+            return;
+        }
         self.at = Some(BEGINNING);
         self.full = false;
         self.looked(self.at);
+    }
+
+    /// What a loop does that found nothing. One that is ahead of the look will soon hear where to begin, and asks again
+    /// in a moment.
+    pub(crate) async fn nothing(&self) -> Round {
+        if !self.ahead {
+            return Round::Idle;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Round::Worked
     }
 
     fn looked(&mut self, at: Option<Instant>) {
@@ -115,12 +135,6 @@ impl Watermark {
             look.at = at;
         }
     }
-}
-
-/// What a loop does that hears from another one where to begin: it asks again in a moment.
-pub(crate) async fn heard() -> Round {
-    tokio::time::sleep(Duration::from_millis(2)).await;
-    Round::Worked
 }
 
 impl Looks {
@@ -155,7 +169,7 @@ mod tests {
     /// One that has just looked from the beginning, which took so long.
     fn looked(took: Duration) -> Watermark {
         let mut watermark = Watermark::sharing(&Looks::default());
-        assert_eq!(watermark.from(&everyone()), Some(BEGINNING));
+        assert_eq!(watermark.from(&everyone()), BEGINNING);
         watermark.saw(None, false);
         watermark.looks.look().took = Some(took);
         watermark
@@ -165,16 +179,16 @@ mod tests {
     fn a_claim_begins_near_the_end_of_the_last() {
         let mut watermark = looked(Duration::from_secs(1));
         watermark.saw(Some(at(60)), false);
-        assert_eq!(watermark.from(&everyone()), Some(at(50)));
+        assert_eq!(watermark.from(&everyone()), at(50));
         // Nothing found: nothing moves. Something older: it does not go back.
         watermark.saw(None, false);
         watermark.saw(Some(at(55)), false);
-        assert_eq!(watermark.from(&everyone()), Some(at(50)));
+        assert_eq!(watermark.from(&everyone()), at(50));
         // A full one took everything before its last row.
         watermark.saw(Some(at(61)), true);
-        assert_eq!(watermark.from(&everyone()), Some(at(61)));
+        assert_eq!(watermark.from(&everyone()), at(61));
         watermark.rewind();
-        assert_eq!(watermark.from(&everyone()), Some(BEGINNING));
+        assert_eq!(watermark.from(&everyone()), BEGINNING);
     }
 
     #[test]
@@ -182,47 +196,51 @@ mod tests {
         let mut watermark = looked(Duration::from_secs(1));
         watermark.saw(Some(at(60)), false);
         let fewer = Scope::Everyone { except: vec![1] };
-        assert_eq!(watermark.from(&fewer), Some(BEGINNING));
+        assert_eq!(watermark.from(&fewer), BEGINNING);
         watermark.saw(Some(at(60)), false);
         let driven = Scope::Driven {
             tenant: 1,
             now: at(0),
         };
         for _ in 0..2 {
-            assert_eq!(watermark.from(&driven), Some(BEGINNING));
+            assert_eq!(watermark.from(&driven), BEGINNING);
             watermark.saw(Some(at(600)), false);
         }
         // Its times say nothing of the others'.
         watermark.looks.look().took = Some(Duration::from_secs(1));
-        assert_eq!(watermark.from(&fewer), Some(at(50)));
+        assert_eq!(watermark.from(&fewer), at(50));
     }
 
     #[test]
     fn one_loop_looks_for_all() {
         let looks = Looks::default();
         let [mut first, mut second] = [(); 2].map(|()| Watermark::sharing(&looks));
-        assert_eq!(first.from(&everyone()), Some(BEGINNING));
-        assert_eq!(
-            second.from(&everyone()),
-            None,
-            "it hears from the first where to begin"
+        assert_eq!(first.from(&everyone()), BEGINNING);
+        // The other takes what is recent meanwhile, and learns nothing by it.
+        let recent = second.from(&everyone());
+        assert!(
+            (Utc::now() - recent - RECENT).abs() < TimeDelta::seconds(5),
+            "{recent}"
         );
+        second.saw(Some(at(30)), true);
+        second.rewind();
+        assert!(second.from(&everyone()) >= recent);
         // One that failed looks again; the other goes on hearing.
-        assert_eq!(first.from(&everyone()), Some(BEGINNING));
+        assert_eq!(first.from(&everyone()), BEGINNING);
         first.saw(Some(at(60)), true);
         looks.look().took = Some(Duration::from_secs(1));
-        assert_eq!(second.from(&everyone()), Some(at(60)));
+        assert_eq!(second.from(&everyone()), at(60));
         second.saw(Some(at(90)), false);
         assert_eq!(
             (first.from(&everyone()), second.from(&everyone())),
-            (Some(at(60)), Some(at(80)))
+            (at(60), at(80))
         );
 
         // One that never comes back is not waited for for ever.
         looks.look().took = None;
         looks.look().began = Monotonic::now().checked_sub(SELDOM + Duration::from_millis(1));
-        assert_eq!(second.from(&everyone()), Some(BEGINNING));
-        assert_eq!(first.from(&everyone()), Some(at(60)));
+        assert_eq!(second.from(&everyone()), BEGINNING);
+        assert_eq!(first.from(&everyone()), at(60));
     }
 
     /// What a look from the beginning took, whether claims come back full -> the pause before the next.

@@ -29,6 +29,7 @@ mod isolation;
 mod journey;
 mod limits;
 mod locks;
+mod moved;
 mod others;
 mod outage;
 mod own_server;

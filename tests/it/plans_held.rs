@@ -83,16 +83,19 @@ fn statements() -> Vec<Held> {
         ),
         held!(
             "update_runs",
-            runs!(
-                "format(', %L, %L, %L, %L, %L', array_agg(1), array_agg(1), array_agg(0), array_agg(x.due_at), array_agg('{}'::text))"
-            ),
+            "select format('%L, %L, %L, %L, %L, %L, %L, %L, %L', array_agg(x.id), array_agg(1), array_agg(1), array_agg(0),
+                           array_agg(x.due_at), array_agg('{}'::text), array_agg(x.ctid) filter (where x.bucket % 2 = 0),
+                           array_agg(x.bucket) filter (where x.bucket % 2 = 1), array_agg(x.id) filter (where x.bucket % 2 = 1))
+               from (select r.ctid, r.* from waypost.runs r where r.bucket < 100 order by r.bucket, r.id limit 500) x",
             45
         ),
         // Those that leave the hot table; the rows of the cold one are made of the arrays alone.
         held!(
             "insert_finished",
-            "select repeat('''{}'', ', 27) || format('%L, %L', array_agg(x.bucket), array_agg(x.id))
-               from (select r.* from waypost.runs r where r.bucket < 100 and r.due_at < clock_timestamp()
+            "select repeat('''{}'', ', 27)
+                    || format('%L, %L, %L', array_agg(x.ctid) filter (where x.bucket % 2 = 0),
+                              array_agg(x.bucket) filter (where x.bucket % 2 = 1), array_agg(x.id) filter (where x.bucket % 2 = 1))
+               from (select r.ctid, r.* from waypost.runs r where r.bucket < 100 and r.due_at < clock_timestamp()
                       order by r.bucket, r.id limit 500) x",
             12
         ),

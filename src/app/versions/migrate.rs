@@ -28,6 +28,7 @@ use crate::{
         executions::Claimed,
         migrate::{self as moving, Target},
         operate,
+        place::Place,
         tenants::{self, Tenant},
     },
 };
@@ -193,7 +194,7 @@ impl<'a> Mover<'a> {
                         now,
                         tenant: self.tenant.name.as_str().into(),
                         ledger: None,
-                        fresh: false,
+                        place: Place::Key,
                     });
                     continue;
                 }

@@ -1,11 +1,16 @@
 //! The rows of executions and their history, a batch a statement.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, postgres::PgQueryResult};
 
 use super::Settled;
 use crate::{
     model::transition::Entry,
-    store::{StoreError, StoreResult, counts::Changes, sql, storable},
+    store::{
+        StoreError, StoreResult,
+        counts::Changes,
+        place::{Ctid, Place},
+        sql, storable,
+    },
 };
 
 /// One column of a batch, as a statement's array.
@@ -21,17 +26,38 @@ pub(in crate::store) async fn update(
     if going.is_empty() {
         return Ok(());
     }
-    sqlx::query(sql!("update_runs"))
-        .bind(column(going, |o| o.execution.bucket))
+    let (placed, looked_up) = places(going);
+    let done = sqlx::query(sql!("update_runs"))
         .bind(column(going, |o| o.execution.id))
         .bind(column(going, |o| o.transition.status.code()))
         .bind(column(going, |o| o.transition.seq))
         .bind(column(going, |o| o.transition.node))
         .bind(column(going, |o| o.transition.due_at))
         .bind(states(going)?)
+        .bind(placed)
+        .bind(column(&looked_up, |o| o.execution.bucket))
+        .bind(column(&looked_up, |o| o.execution.id))
         .execute(connection)
         .await?;
-    Ok(())
+    all(going, &done)
+}
+
+/// Where the rows lie, and those that have to be looked up.
+fn places<'a>(rows: &[&'a Settled]) -> (Vec<Ctid>, Vec<&'a Settled>) {
+    let placed = rows.iter().filter_map(|one| match one.place {
+        Place::At(ctid) => Some(ctid),
+        _ => None,
+    });
+    let looked_up = rows.iter().filter(|one| one.place == Place::Key);
+    (placed.collect(), looked_up.copied().collect())
+}
+
+/// The statement wrote every row, or the transaction is given up.
+fn all(rows: &[&Settled], done: &PgQueryResult) -> StoreResult<()> {
+    match (rows.len() as u64).saturating_sub(done.rows_affected()) {
+        0 => Ok(()),
+        missing => Err(StoreError::Moved(missing)),
+    }
 }
 
 /// Writes executions that have no row yet and go on.
@@ -70,7 +96,7 @@ pub(in crate::store) async fn finish(
     if ended.is_empty() {
         return Ok(());
     }
-    let stored: Vec<&Settled> = ended.iter().filter(|one| !one.fresh).copied().collect();
+    let (placed, looked_up) = places(ended);
     let bursts: Vec<Option<Burst>> = column(ended, |o| burst(&o.transition.entries));
     let of_burst = |get: fn(&Burst) -> &str| -> Vec<Option<&str>> {
         bursts.iter().map(|b| b.as_ref().map(get)).collect()
@@ -98,13 +124,14 @@ pub(in crate::store) async fn finish(
         .bind(of_burst(|b| &b.steps))
         .bind(of_burst(|b| &b.kinds))
         .bind(results.collect::<Vec<_>>());
-    Changes::of_ended(ended)
+    let done = Changes::of_ended(ended)
         .bind_ended(query)
-        .bind(column(&stored, |o| o.execution.bucket))
-        .bind(column(&stored, |o| o.execution.id))
+        .bind(placed)
+        .bind(column(&looked_up, |o| o.execution.bucket))
+        .bind(column(&looked_up, |o| o.execution.id))
         .execute(connection)
         .await?;
-    Ok(())
+    all(ended, &done)
 }
 
 /// Writes the bursts of executions that go on.

@@ -17,6 +17,7 @@ use crate::{
         Scope, StoreResult, commit,
         enroll::{self, Candidate, RateLimit, Unwritten},
         executions::{self, Claimed},
+        place::Place,
         workflows::stored_span,
     },
     worker::advance::{Left, Stage},
@@ -152,7 +153,7 @@ fn unbegun(wanted: &Wanted, bucket: i16, id: Uuid, row: Unwritten, now: Instant)
         }),
         now,
         broken: None,
-        fresh: true,
+        place: Place::None,
     }
 }
 
@@ -224,7 +225,7 @@ pub(super) async fn begin(
         .collect();
     let rows_first = stage.asks_of_others();
     if rows_first {
-        let fresh = claimed.iter().filter(|one| one.fresh);
+        let fresh = claimed.iter().filter(|one| one.place == Place::None);
         commit::insert_unbegun(connection, fresh).await?;
         stage.have_rows();
     }
@@ -239,7 +240,7 @@ pub(super) async fn begin(
         }
     }
     left.ready |= begun.len() < enrolled;
-    let fresh = not_begun.iter().filter(|one| one.fresh);
+    let fresh = not_begun.iter().filter(|one| one.place == Place::None);
     commit::insert_unbegun(connection, fresh).await?;
     Ok((left, begun))
 }

@@ -66,7 +66,7 @@ pub(super) async fn give_up(
         execution: claimed.execution.clone(),
         now: claimed.now,
         ledger: None,
-        fresh: false,
+        place: claimed.place,
     });
     commit::commit(tx, settled.collect()).await
 }

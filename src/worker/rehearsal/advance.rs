@@ -27,7 +27,7 @@ use crate::{
         ids::outbox_id,
         transition::{Cause, CrmWrite, Effect, Input},
     },
-    store::{commit::Settled, executions::Claimed},
+    store::{commit::Settled, executions::Claimed, place::Place},
     worker::advance::{Left, merge, now_standing},
 };
 
@@ -99,7 +99,7 @@ impl Batch {
                 now: claimed.now,
                 tenant: "".into(),
                 ledger: None,
-                fresh: claimed.fresh,
+                place: claimed.place,
             }),
         }
         true
@@ -195,7 +195,8 @@ pub(super) async fn commit(line: &mut Line, mut batch: Vec<Settled>) -> Result<(
     let (ended, going): (Vec<&Settled>, Vec<&Settled>) = batch
         .iter()
         .partition(|one| one.transition.status.is_final());
-    let (fresh, stored): (Vec<&Settled>, Vec<&Settled>) = going.iter().partition(|one| one.fresh);
+    let (fresh, stored): (Vec<&Settled>, Vec<&Settled>) =
+        going.iter().partition(|one| one.place == Place::None);
     if !stored.is_empty() {
         line.say("update runs", |db, me, _| runs::update(db, me, &stored))
             .await?;

@@ -18,7 +18,7 @@ use crate::{
         ids::derive,
         transition::{Event, Input},
     },
-    store::executions::Claimed,
+    store::{executions::Claimed, place::Place},
     worker::advance::Left,
 };
 
@@ -64,7 +64,7 @@ fn unbegun(ex: Execution) -> Claimed {
         now: ex.enrolled_at,
         execution: Arc::new(ex),
         broken: None,
-        fresh: true,
+        place: Place::None,
     }
 }
 

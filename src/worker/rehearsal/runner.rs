@@ -269,7 +269,7 @@ pub(super) fn refused(claimed: &Claimed) -> Settled {
         execution: claimed.execution.clone(),
         now: claimed.now,
         ledger: None,
-        fresh: false,
+        place: claimed.place,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
         execution::{Execution, Status},
         transition::{Entry, EntryKind},
     },
-    store::{commit::Settled, executions::Claimed},
+    store::{commit::Settled, executions::Claimed, place::Place},
     worker::advance::now_standing,
 };
 
@@ -24,7 +24,7 @@ fn claimed(execution: Arc<Execution>, now: Millis) -> Claimed {
         execution,
         now: instant(now),
         broken: None,
-        fresh: false,
+        place: Place::Key,
     }
 }
 
@@ -151,7 +151,7 @@ pub(super) fn insert(db: &mut Database, me: Session, ex: Arc<Execution>) -> Said
 /// `insert_finished`.
 pub(super) fn finish(db: &mut Database, me: Session, ended: &[&Settled]) -> Said<()> {
     for one in ended {
-        if !one.fresh {
+        if one.place != Place::None {
             db.runs.delete(me, &one.execution.id);
         }
         let row = Finished {
