@@ -12,7 +12,7 @@ with gone as (
    where r.ctid = any ($28::tid[] || array(
            select l.ctid from unnest($29::smallint[], $30::uuid[]) y(b, i)
             cross join lateral (select t.ctid, t.bucket, t.id from waypost.runs t
-                                 where (t.bucket, t.id) >= (y.b, y.i) order by t.bucket, t.id limit 1) l
+                                 where (t.bucket, t.id) >= (y.b, y.i) and t.bucket <= y.b order by t.bucket, t.id limit 1) l
            where l.bucket = y.b and l.id = y.i))
   returning 1),
 counted as (

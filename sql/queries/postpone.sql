@@ -10,6 +10,6 @@ update waypost.runs r set due_at = x.d
  where r.ctid = any (array(
          select l.ctid from unnest($1::smallint[], $2::uuid[]) y(b, i)
           cross join lateral (select t.ctid, t.bucket, t.id from waypost.runs t
-                               where (t.bucket, t.id) >= (y.b, y.i) order by t.bucket, t.id limit 1) l
+                               where (t.bucket, t.id) >= (y.b, y.i) and t.bucket <= y.b order by t.bucket, t.id limit 1) l
          where l.bucket = y.b and l.id = y.i))
    and r.id = x.i

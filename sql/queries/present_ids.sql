@@ -8,5 +8,5 @@
 select r.id
   from unnest($1::smallint[], $2::uuid[]) x(b, i)
  cross join lateral (select r.bucket, r.id from waypost.runs r
-                      where (r.bucket, r.id) >= (x.b, x.i) order by r.bucket, r.id limit 1) r
+                      where (r.bucket, r.id) >= (x.b, x.i) and r.bucket <= x.b order by r.bucket, r.id limit 1) r
  where r.bucket = x.b and r.id = x.i

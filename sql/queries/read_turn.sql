@@ -7,12 +7,12 @@
 -- index:   event_queue_pk, runs_live_uq (prefix)
 select q.bucket, q.recorded_at, q.id, q.tenant_id, q.contact_id, q.type, q.occurred_at, q.data, q.old, q.new,
        q.trigger, q.cause, q.source, statement_timestamp() as now,
-       f.one is not null as followed
+       f.contact_id is not null as followed
   from unnest($1::smallint[], $2::timestamptz[], $3::uuid[]) x(b, r, i)
  cross join lateral (
    select * from waypost.event_queue e where e.bucket = x.b and e.recorded_at = x.r and e.id = x.i offset 0) q
   left join lateral (
-   select 1 as one from waypost.runs r
-    where (r.bucket, r.tenant_id, r.contact_id) >= (q.bucket, q.tenant_id, q.contact_id)
-      and (r.bucket, r.tenant_id, r.contact_id) <= (q.bucket, q.tenant_id, q.contact_id)
-    order by r.bucket, r.tenant_id, r.contact_id, r.workflow_id, r.key limit 1) f on true
+   select r.bucket, r.tenant_id, r.contact_id from waypost.runs r
+    where (r.bucket, r.tenant_id, r.contact_id) >= (q.bucket, q.tenant_id, q.contact_id) and r.bucket <= q.bucket
+    order by r.bucket, r.tenant_id, r.contact_id, r.workflow_id, r.key limit 1) f
+    on (f.bucket, f.tenant_id, f.contact_id) = (q.bucket, q.tenant_id, q.contact_id)

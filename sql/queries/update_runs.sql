@@ -14,6 +14,6 @@ update waypost.runs r
  where r.ctid = any ($7::tid[] || array(
          select l.ctid from unnest($8::smallint[], $9::uuid[]) y(b, i)
           cross join lateral (select t.ctid, t.bucket, t.id from waypost.runs t
-                               where (t.bucket, t.id) >= (y.b, y.i) order by t.bucket, t.id limit 1) l
+                               where (t.bucket, t.id) >= (y.b, y.i) and t.bucket <= y.b order by t.bucket, t.id limit 1) l
          where l.bucket = y.b and l.id = y.i))
    and r.id = x.i
