@@ -4,7 +4,11 @@
 //! A dispatcher keeps sends in flight, at most `concurrency` a provider, and finishes whatever has
 //! answered in one transaction, which also advances the executions that asked.
 
-use std::{collections::HashSet, sync::Arc, time::Instant as Monotonic};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant as Monotonic},
+};
 
 use sqlx::PgConnection;
 use tokio::sync::{Semaphore, mpsc};
@@ -74,7 +78,7 @@ impl Dispatcher {
         let providers = Providers::new(shared.settings.concurrency, local);
         Self {
             line: Line::new(&shared.pool),
-            watermark: Watermark::sharing(&shared.looks.sends),
+            watermark: Watermark::sharing(&shared.looks.sends, Duration::ZERO),
             shared,
             turns: Turns::default(),
             by_turns: false,

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    time::Instant as Monotonic,
+    time::{Duration, Instant as Monotonic},
 };
 
 use serde_json::{Value, json};
@@ -43,6 +43,8 @@ const LAP: u32 = 1024 / BUCKETS.unsigned_abs();
 const MOST: i32 = 2_000;
 /// Events of one bucket a round takes.
 const PER_BUCKET: i32 = 200;
+/// What it takes to look near where the last look ended: a probe in every bucket, whether there are events or not.
+const PROBES: Duration = Duration::from_millis(1);
 
 mod enrol;
 mod give_up;
@@ -80,7 +82,7 @@ impl Matcher {
     pub fn new(shared: Shared, from: i16) -> Self {
         Self {
             line: Line::new(&shared.pool),
-            watermark: Watermark::sharing(&shared.looks.events),
+            watermark: Watermark::sharing(&shared.looks.events, PROBES),
             shared,
             from,
             latest: None,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    time::Instant as Monotonic,
+    time::{Duration, Instant as Monotonic},
 };
 
 use chrono::TimeDelta;
@@ -45,7 +45,7 @@ impl Runner {
     pub fn new(shared: Shared) -> Self {
         Self {
             line: Line::new(&shared.pool),
-            watermark: Watermark::sharing(&shared.looks.runs),
+            watermark: Watermark::sharing(&shared.looks.runs, Duration::ZERO),
             shared,
             turns: Turns::remembering(),
             put_off: HashMap::new(),

@@ -30,8 +30,10 @@ pub(crate) struct Looks(Arc<Mutex<Look>>);
 
 #[derive(Debug, Default)]
 struct Look {
-    /// When the last one began, and what it took; none: it is under way.
+    /// When the last one began; it may be under way.
     began: Option<Monotonic>,
+    under_way: bool,
+    /// What the last one took that has ended.
     took: Option<Duration>,
     /// Whose rows it saw.
     scope: Option<Scope>,
@@ -47,8 +49,10 @@ pub(crate) struct Watermark {
     at: Option<Instant>,
     /// The last claim came back full: before `at` there was nothing left but what others held.
     full: bool,
-    /// This loop's claim is a look from the beginning.
-    looking: bool,
+    /// What a claim that begins near costs by itself: a look from the beginning that took no more is as good.
+    near: Duration,
+    /// This loop's claim is a look from the beginning, since then.
+    looking: Option<Monotonic>,
     /// Another loop looks from the beginning for the first time: meanwhile this one takes what is recent.
     ahead: bool,
     /// The clock flows: a claim ends near where the next begins.
@@ -56,13 +60,15 @@ pub(crate) struct Watermark {
 }
 
 impl Watermark {
-    /// Of a loop that looks for the others, or they for it.
-    pub(crate) fn sharing(looks: &Looks) -> Self {
+    /// Of a loop that looks for the others, or they for it; `near`: what a claim costs by itself that does not begin at
+    /// the beginning.
+    pub(crate) fn sharing(looks: &Looks, near: Duration) -> Self {
         Self {
             looks: looks.clone(),
             at: None,
             full: false,
-            looking: false,
+            near,
+            looking: None,
             ahead: false,
             flows: true,
         }
@@ -79,11 +85,12 @@ impl Watermark {
         let mut look = self.looks.look();
         let began = look.began.map(|began| began.elapsed());
         let other = look.scope.as_ref() != Some(scope);
-        if self.looking || other || began.is_none_or(|ago| ago > look.pause(self.full)) {
-            look.began = Some(Monotonic::now());
-            look.took = None;
+        let cheap = look.took.is_some_and(|took| took <= self.near);
+        let again = self.looking.is_some() || other || cheap;
+        if again || began.is_none_or(|ago| ago > look.pause(self.full)) {
+            let now = Some(Monotonic::now());
+            (look.began, look.under_way, self.looking) = (now, true, now);
             look.scope = Some(scope.clone());
-            self.looking = true;
             return BEGINNING;
         }
         self.at.or(look.at).unwrap_or_else(|| {
@@ -129,9 +136,9 @@ impl Watermark {
     }
 
     fn looked(&mut self, at: Option<Instant>) {
-        if std::mem::take(&mut self.looking) {
+        if let Some(began) = self.looking.take() {
             let mut look = self.looks.look();
-            look.took = look.began.map(|began| began.elapsed());
+            (look.under_way, look.took) = (false, Some(began.elapsed()));
             look.at = at;
         }
     }
@@ -146,7 +153,7 @@ impl Looks {
 impl Look {
     /// How long after a look from the beginning the next one comes; one that is under way is not waited for for ever.
     fn pause(&self, full: bool) -> Duration {
-        let Some(took) = self.took else {
+        let Some(took) = self.took.filter(|_| !self.under_way) else {
             return SELDOM;
         };
         let cheap = (took * SHARE).min(SELDOM);
@@ -168,7 +175,7 @@ mod tests {
 
     /// One that has just looked from the beginning, which took so long.
     fn looked(took: Duration) -> Watermark {
-        let mut watermark = Watermark::sharing(&Looks::default());
+        let mut watermark = Watermark::sharing(&Looks::default(), Duration::ZERO);
         assert_eq!(watermark.from(&everyone()), BEGINNING);
         watermark.saw(None, false);
         watermark.looks.look().took = Some(took);
@@ -214,7 +221,7 @@ mod tests {
     #[test]
     fn one_loop_looks_for_all() {
         let looks = Looks::default();
-        let [mut first, mut second] = [(); 2].map(|()| Watermark::sharing(&looks));
+        let [mut first, mut second] = [(); 2].map(|()| Watermark::sharing(&looks, Duration::ZERO));
         assert_eq!(first.from(&everyone()), BEGINNING);
         // The other takes what is recent meanwhile, and learns nothing by it.
         let recent = second.from(&everyone());
@@ -237,10 +244,25 @@ mod tests {
         );
 
         // One that never comes back is not waited for for ever.
-        looks.look().took = None;
+        looks.look().under_way = true;
         looks.look().began = Monotonic::now().checked_sub(SELDOM + Duration::from_millis(1));
         assert_eq!(second.from(&everyone()), BEGINNING);
         assert_eq!(first.from(&everyone()), at(60));
+    }
+
+    #[test]
+    fn a_look_from_the_beginning_that_is_as_cheap_as_one_nearby_is_always_taken() {
+        let mut watermark = Watermark {
+            near: Duration::from_millis(2),
+            ..looked(Duration::from_millis(2))
+        };
+        for _ in 0..2 {
+            watermark.looks.look().took = Some(Duration::from_millis(2));
+            assert_eq!(watermark.from(&everyone()), BEGINNING);
+            watermark.saw(Some(at(60)), false);
+        }
+        watermark.looks.look().took = Some(Duration::from_millis(3));
+        assert_eq!(watermark.from(&everyone()), at(50));
     }
 
     /// What a look from the beginning took, whether claims come back full -> the pause before the next.
