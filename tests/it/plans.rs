@@ -166,8 +166,9 @@ fn hot() -> Vec<Hot> {
             index: "event_queue_pk",
             sorts: false,
             rows: 2_000,
-            // Two for the event, three to see whether its contact has executions.
-            pages: 5,
+            // Two for the event, three to see whether its contact has executions, one to see that the row found there,
+            // another contact's, is none that has gone.
+            pages: 6,
         },
     ]
 }
